@@ -1,0 +1,1 @@
+"""The offline half: reads source code and writes the semantic map."""

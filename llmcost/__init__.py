@@ -1,0 +1,1 @@
+"""llmcost: what your LLM calls cost, by what the code does."""

@@ -1,0 +1,39 @@
+"""The way of a finished call to its observers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from opentelemetry.context import Context
+
+from llmcost.calls import Call
+from llmcost.exchange.guard import guard
+
+
+class CallObserver(Protocol):
+    """What a processor offers: it is shown each finished call exactly once."""
+
+    def observe(self, call: Call, context: Context | None = None) -> None:
+        """Take note of a finished call.
+
+        Args:
+            call: the record.
+            context: an OTel context that holds the call's span, for exemplars and log records.
+        """
+
+
+class FanOut:
+    """Hands each call to all observers; a fault of one does not keep it from the others."""
+
+    def __init__(self, observers: Iterable[CallObserver] = ()) -> None:
+        self._observers: tuple[CallObserver, ...] = tuple(observers)
+
+    def add(self, observer: CallObserver) -> None:
+        """Add an observer; it sees the calls that finish from now on."""
+        self._observers = (*self._observers, observer)
+
+    def __call__(self, call: Call, context: Context | None = None) -> None:
+        for observer in self._observers:
+            with guard(f"observe.{type(observer).__name__}"):
+                observer.observe(call, context)

@@ -1,0 +1,278 @@
+"""Every name that leaves the process: span attributes, metrics and environment variables.
+
+The ``gen_ai.*`` names follow the OpenTelemetry GenAI semantic conventions (development channel, state of 2026-11).
+They move between releases, so they are written down here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+SCOPE: Final = "llmcost"
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.37.0"
+
+# --- span attributes of the conventions -------------------------------------------------------------------------
+
+OPERATION_NAME: Final = "gen_ai.operation.name"
+PROVIDER_NAME: Final = "gen_ai.provider.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
+REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
+REQUEST_TOP_P: Final = "gen_ai.request.top_p"
+REQUEST_CHOICE_COUNT: Final = "gen_ai.request.choice.count"
+REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+RESPONSE_ID: Final = "gen_ai.response.id"
+RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+TOKEN_TYPE: Final = "gen_ai.token.type"
+
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
+REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+AUDIO_INPUT_TOKENS: Final = "gen_ai.usage.audio.input_tokens"
+AUDIO_OUTPUT_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
+IMAGE_INPUT_TOKENS: Final = "gen_ai.usage.image.input_tokens"
+IMAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.image.output_tokens"
+
+AGENT_NAME: Final = "gen_ai.agent.name"
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+ERROR_TYPE: Final = "error.type"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+HTTP_STATUS_CODE: Final = "http.response.status_code"
+CODE_FUNCTION: Final = "code.function.name"
+CODE_FILE: Final = "code.file.path"
+CODE_LINE: Final = "code.line.number"
+USER_ID: Final = "user.id"
+SESSION_ID: Final = "session.id"
+
+# OpenInference's spellings, read by Phoenix and others.
+TAGS: Final = "tag.tags"
+METADATA: Final = "metadata"
+
+# Older and foreign spellings that a reader of spans must accept, newest first.
+FOREIGN_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
+    PROVIDER_NAME: ("gen_ai.system", "llm.provider", "llm.system"),
+    REQUEST_MODEL: ("llm.request.model", "llm.model_name"),
+    RESPONSE_MODEL: ("llm.response.model",),
+    INPUT_TOKENS: ("gen_ai.usage.prompt_tokens", "llm.token_count.prompt", "llm.usage.prompt_tokens"),
+    OUTPUT_TOKENS: ("gen_ai.usage.completion_tokens", "llm.token_count.completion", "llm.usage.completion_tokens"),
+    CACHE_READ_TOKENS: ("gen_ai.usage.cache_read_input_tokens", "llm.token_count.prompt_details.cache_read"),
+    CACHE_WRITE_TOKENS: (
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "llm.token_count.prompt_details.cache_write",
+    ),
+    REASONING_TOKENS: ("gen_ai.usage.reasoning_tokens", "llm.token_count.completion_details.reasoning"),
+    SESSION_ID: ("langfuse.session.id",),
+    USER_ID: ("enduser.id", "langfuse.user.id"),
+}
+
+# --- span attributes of ours ------------------------------------------------------------------------------------
+
+SEMANTIC_LABEL: Final = "llm.semantic_label"
+SEMANTIC_LABEL_SOURCE: Final = "llmcost.semantic_label_source"
+
+COST_TOTAL: Final = "llm.cost.total"
+COST_PROMPT: Final = "llm.cost.prompt"
+COST_COMPLETION: Final = "llm.cost.completion"
+COST_PROMPT_DETAILS: Final = "llm.cost.prompt_details."
+COST_COMPLETION_DETAILS: Final = "llm.cost.completion_details."
+COST_FEES: Final = "llmcost.cost.fees"
+COST_STATUS: Final = "llmcost.cost.status"
+COST_NOTE: Final = "llmcost.cost.note"
+COST_PRICE_KEY: Final = "llmcost.cost.price_key"
+COST_PRICE_SOURCE: Final = "llmcost.cost.price_source"
+COST_PRICE_DATE: Final = "llmcost.cost.price_date"
+COST_COUNTED_BY: Final = "llmcost.cost.counted_by"
+
+CALL_ID: Final = "llmcost.call.id"
+CALL_TYPE: Final = "llmcost.call_type"
+CALL_OUTCOME: Final = "llmcost.call.outcome"
+RUN_ID: Final = "llmcost.run.id"
+ATTEMPTS: Final = "llmcost.attempts"
+SECTION_PATH: Final = "llmcost.section_path"
+CONTEXT_PREFIX: Final = "llmcost.context."
+BUDGET_ACTION: Final = "llmcost.budget.action"
+BUDGET_NAME: Final = "llmcost.budget.name"
+REQUESTED_MODEL: Final = "llmcost.requested_model"
+ERROR_CODE: Final = "llmcost.error.code"
+
+UNTRACKED: Final = "untracked"
+"""The label of a call whose section of the code is not known."""
+
+OTHER_MODEL: Final = "other"
+"""The metric value for model names that never succeeded, so that made-up names cannot mint series."""
+
+PRICED_OPERATIONS: Final = frozenset(
+    {
+        "chat",
+        "generate_content",
+        "text_completion",
+        "embeddings",
+        "rerank",
+        "image_generation",
+        "audio_speech",
+        "audio_transcription",
+        "video_generation",
+        "moderation",
+        "ocr",
+    }
+)
+"""Operations that spend money themselves. Agent, workflow and tool spans repeat their children's usage."""
+
+CallType = Literal[
+    "chat",
+    "rag_query",
+    "rag_synthesis",
+    "sentiment_analysis",
+    "summarization",
+    "embedding",
+    "classification",
+    "extraction",
+    "system",
+    "other",
+]
+
+
+# --- metrics ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One instrument: its kind, UCUM unit, help text, the attributes it may carry and its histogram bounds."""
+
+    name: str
+    kind: Literal["counter", "histogram", "gauge"]
+    unit: str
+    help: str
+    attributes: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+_SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+_TOKENS: Final = tuple(float(4**n) for n in range(14))
+_DOLLARS: Final = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_GEN_AI: Final = (OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT)
+_OURS: Final = (SEMANTIC_LABEL, PROVIDER_NAME, REQUEST_MODEL, OPERATION_NAME, BUDGET_ACTION)
+
+TOKEN_USAGE: Final = Metric(
+    "gen_ai.client.token.usage", "histogram", "{token}", "Tokens of one call.", (*_GEN_AI, TOKEN_TYPE), _TOKENS
+)
+OPERATION_DURATION: Final = Metric(
+    "gen_ai.client.operation.duration",
+    "histogram",
+    "s",
+    "Duration of one call.",
+    (*_GEN_AI, ERROR_TYPE),
+    _SECONDS,
+)
+TIME_TO_FIRST_CHUNK: Final = Metric(
+    "gen_ai.client.operation.time_to_first_chunk",
+    "histogram",
+    "s",
+    "Time from the start of a call to the first chunk of its stream.",
+    _GEN_AI,
+    _SECONDS,
+)
+TIME_PER_OUTPUT_CHUNK: Final = Metric(
+    "gen_ai.client.operation.time_per_output_chunk",
+    "histogram",
+    "s",
+    "Mean time between two chunks of a stream.",
+    _GEN_AI,
+    _SECONDS,
+)
+COST: Final = Metric("llm.cost", "counter", "{USD}", "Money spent on calls, in USD.", _OURS)
+CALL_COST: Final = Metric("llmcost.call.cost", "histogram", "{USD}", "Cost of one call, in USD.", _OURS, _DOLLARS)
+CALLS: Final = Metric("llmcost.calls", "counter", "{call}", "Calls seen.", (*_OURS, COST_STATUS))
+CALLS_UNPRICED: Final = Metric(
+    "llmcost.calls.unpriced",
+    "counter",
+    "{call}",
+    "Calls whose model has no known price. They are not in llm.cost.",
+    (SEMANTIC_LABEL, PROVIDER_NAME, REQUEST_MODEL),
+)
+CALLS_UNSEEN: Final = Metric(
+    "llmcost.calls.unseen",
+    "counter",
+    "{call}",
+    "Requests to known provider hosts that could not be read as calls.",
+    (SERVER_ADDRESS,),
+)
+INTERNAL_ERRORS: Final = Metric(
+    "llmcost.internal.errors",
+    "counter",
+    "{error}",
+    "Faults of llmcost itself, kept from the program.",
+    ("llmcost.place",),
+)
+
+METRICS: Final = (
+    TOKEN_USAGE,
+    OPERATION_DURATION,
+    TIME_TO_FIRST_CHUNK,
+    TIME_PER_OUTPUT_CHUNK,
+    COST,
+    CALL_COST,
+    CALLS,
+    CALLS_UNPRICED,
+    CALLS_UNSEEN,
+    INTERNAL_ERRORS,
+)
+
+# --- environment variables --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentVariable:
+    """A setting read from the environment; ``help`` is what the reference page prints."""
+
+    name: str
+    help: str
+
+
+ENV_CONFIG: Final = EnvironmentVariable("LLMCOST_CONFIG", "Path of the configuration file (llmcost.toml).")
+ENV_HTTP_SPANS: Final = EnvironmentVariable("LLMCOST_HTTP_SPANS", "Network leg: keep (default), on or off.")
+ENV_LABEL: Final = EnvironmentVariable("LLMCOST_LABEL", "Label of calls that no mapped function made.")
+ENV_MAP: Final = EnvironmentVariable("LLMCOST_MAP", "Path of the semantic map.")
+ENV_METRICS: Final = EnvironmentVariable("LLMCOST_METRICS", "on (default) or off.")
+ENV_PRICE_MAP: Final = EnvironmentVariable("LLMCOST_PRICE_MAP", "File that replaces the shipped price map.")
+ENV_PROFILES: Final = EnvironmentVariable(
+    "LLMCOST_PROFILES", "Further cost attributes, by backend: openlit, logfire, langfuse, otel-draft."
+)
+ENV_RUN_ID: Final = EnvironmentVariable("LLMCOST_RUN_ID", "Id of this run; set by llmcost run for all its processes.")
+ENV_STORE: Final = EnvironmentVariable("LLMCOST_STORE", "Folder of the local store, on (.llmcost) or off.")
+ENV_STREAM_USAGE: Final = EnvironmentVariable(
+    "LLMCOST_STREAM_USAGE", "inject asks OpenAI-like streams for their usage and hides the extra chunk."
+)
+ENV_STRICT: Final = EnvironmentVariable("LLMCOST_STRICT", "1 re-raises faults of llmcost (for its own tests).")
+ENV_CAPTURE_CONTENT: Final = EnvironmentVariable(
+    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+    "NO_CONTENT (default), SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT.",
+)
+
+ENVIRONMENT: Final = (
+    ENV_CONFIG,
+    ENV_HTTP_SPANS,
+    ENV_LABEL,
+    ENV_MAP,
+    ENV_METRICS,
+    ENV_PRICE_MAP,
+    ENV_PROFILES,
+    ENV_RUN_ID,
+    ENV_STORE,
+    ENV_STREAM_USAGE,
+    ENV_STRICT,
+    ENV_CAPTURE_CONTENT,
+)

@@ -34,6 +34,7 @@ class FanOut:
         self._observers = (*self._observers, observer)
 
     def __call__(self, call: Call, context: Context | None = None) -> None:
+        """Show a finished call to every observer, in the order in which they were added."""
         for observer in self._observers:
             with guard(f"observe.{type(observer).__name__}"):
                 observer.observe(call, context)

@@ -1,0 +1,75 @@
+# What llmcost's developers do, one verb each. Needs Python (3.11 or newer), git and make; the rest is installed
+# into .venv on first use.
+#
+#   make check VENV=/path/to/env   uses an environment that is there already, and installs nothing into it.
+#   make test INSTALLED=1 VENV=... tests the llmcost that is installed in VENV, not this folder (see .ci/run).
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
+WORKERS ?= auto
+PYTEST_ARGS ?=
+LITELLM := litellm==1.106.2
+
+ifeq ($(origin VENV), undefined)
+VENV := .venv
+READY := $(VENV)/.ready
+endif
+
+BIN := $(VENV)/bin
+ifdef INSTALLED
+export LLMCOST_TEST_INSTALLED := 1
+RUN := $(BIN)/python -P
+else
+export PYTHONPATH := $(CURDIR):$(CURDIR)/analyzer
+RUN := $(BIN)/python
+endif
+PYTEST := $(RUN) -m pytest
+
+.PHONY: help setup fmt lint type layers fast check test docs wheel clean
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(READY) ## make .venv with everything for development (other verbs do it when needed)
+
+.venv/.ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "llmcost needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --no-deps $(LITELLM)
+	@touch $@
+
+fmt: $(READY) ## format the code and mend what ruff can mend
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+lint: $(READY) ## ruff: rules and format
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+type: $(READY) ## mypy --strict over the package, the tests and the scripts
+	$(RUN) -m mypy
+
+layers: $(READY) ## imports point down only (import-linter)
+	$(RUN) -c 'from importlinter.cli import lint_imports_command as main; main(["--no-logo"])'
+
+fast: $(READY) ## the fast tests
+	$(PYTEST) -q -n $(WORKERS) -m "not slow and not e2e" $(PYTEST_ARGS)
+
+check: lint type layers fast ## lint, types, layers and fast tests; passes at every commit, in under two minutes
+
+test: $(READY) ## all tests, in parallel
+	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
+
+docs: $(READY) ## build the documentation, strictly, into site/
+	$(RUN) -m mkdocs build --strict --quiet
+
+wheel: $(READY) ## build the wheel into dist/
+	$(RUN) -m build --wheel --no-isolation --outdir dist .
+
+clean: ## remove what was built, the environment included
+	rm -rf .venv build dist site docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

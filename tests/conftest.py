@@ -1,0 +1,12 @@
+"""What every test has: our own faults are raised, and neither the caller's settings nor the network count."""
+
+from __future__ import annotations
+
+import os
+
+_KEPT = {"LLMCOST_SHARED", "LLMCOST_TEST_INSTALLED"}
+
+for _name in [key for key in os.environ if key.startswith("LLMCOST_") and key not in _KEPT]:
+    del os.environ[_name]
+os.environ["LLMCOST_STRICT"] = "1"
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")

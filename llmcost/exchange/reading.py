@@ -1,0 +1,199 @@
+"""Reads one response while it passes: JSON bodies, server-sent events, JSON lines and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from llmcost.exchange.wire import EVENT_LIMIT, Framing, Window, sniff
+from llmcost.providers import Endpoint, RequestFacts, ResponseFacts, paths, scan
+from llmcost.providers.responses import Collector, large
+
+_FIRST_EVENTS: Final = 4
+"""So many events are parsed for the model and the id, which some providers leave empty in the first."""
+
+_NOTHING: Final = (b":null", b": null", b":false", b": false", b" :", b"\t:")
+_BOM: Final = b"\xef\xbb\xbf"
+_SNIFF: Final = 6
+
+
+class Reading:
+    """One response while it is read. Never raises on odd input.
+
+    Feed it the *decoded* bytes in any split, or give it a complete body by :meth:`whole`; then ask for the facts.
+
+    Attributes:
+        done: whether the provider's end mark was seen.
+        chunks: events seen so far.
+    """
+
+    __slots__ = (
+        "_collector",
+        "_complete",
+        "_decided",
+        "_framing",
+        "_kept",
+        "_kept_size",
+        "_request",
+        "_seen_size",
+        "_shape",
+        "_status",
+        "_type",
+        "_window",
+        "chunks",
+        "done",
+    )
+
+    def __init__(self, endpoint: Endpoint, request: RequestFacts, status: int, headers: Mapping[str, str]) -> None:
+        self._shape = endpoint.shape
+        self._request = request
+        self._status = status
+        self._type = (headers.get("content-type") or "").lower()
+        self._collector = Collector(endpoint.shape)
+        self._framing: Framing | None = None
+        self._window: Window | None = Window()
+        self._kept: list[bytes] = []
+        self._kept_size = 0
+        self._seen_size = 0
+        self._complete = False
+        self._decided = False
+        self.done = False
+        self.chunks = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the body."""
+        if self._framing is not None:
+            for event in self._framing.feed(chunk):
+                self._event(event)
+        elif chunk:
+            self._begin(chunk)
+
+    def whole(self, body: bytes) -> None:
+        """Take a complete body."""
+        if self._window is None or self._window.size or not self._json_at_once(body):
+            self.feed(body)
+
+    def _json_at_once(self, body: bytes) -> bool:
+        head = body[:64].lstrip()
+        if not head.startswith(b"{") or sniff(head, self._type, lines=False) is not None:
+            return False
+        if not large(self._shape, body, self._collector, self._request.choices):
+            return False
+        self._complete = True
+        self._window = None
+        self._keep(body)
+        return True
+
+    def _begin(self, chunk: bytes) -> None:
+        """The first bytes that are not white space tell the framing; a plain JSON body waits for its end."""
+        if self._window is None:
+            return
+        self._window.add(chunk)
+        if not self._decided:
+            text = self._window.take()
+            if not self._decide(text, last=False):
+                self._window.add(text)
+
+    def _decide(self, text: bytes, *, last: bool) -> bool:
+        """Choose the framing. Tells whether the text went to one; without one it stays a JSON body."""
+        head = text.removeprefix(_BOM).lstrip()
+        if not last and (not head or (len(head) < _SNIFF and head[:1] not in b"{[")):
+            return False
+        self._decided = True
+        made = sniff(head, self._type, lines=self._request.stream and self._shape.stream.lines)
+        if made is None:
+            return False
+        self._framing, self._window = made(), None
+        self.feed(head)
+        return True
+
+    def _event(self, data: bytes) -> None:
+        self.chunks += 1
+        self._keep(data)
+        stream = self._shape.stream
+        if data in stream.end:
+            self.done = True
+            return
+        if not (self.chunks <= _FIRST_EVENTS and not self._collector.named) and not self._watched(data):
+            return
+        document = scan.load(data)
+        if document is None and len(data) >= EVENT_LIMIT // 2:
+            self._piece(data)
+            return
+        self._collector.take(document)
+        if stream.end_path is not None and paths.get(document, stream.end_path) in stream.end_values:
+            self.done = True
+
+    def _watched(self, data: bytes) -> bool:
+        """Whether an event has a watched key whose value is neither null nor false, judged on its raw bytes."""
+        for key in self._shape.stream.watch:
+            at = data.find(key)
+            while at >= 0:
+                behind = at + len(key)
+                if not data.startswith(_NOTHING, behind):
+                    return True
+                at = data.find(key, behind)
+        return False
+
+    def _piece(self, data: bytes) -> None:
+        """Of an event too large to keep, its usage can still be read."""
+        for path in self._shape.response.get("usage", ()):
+            found = scan.last_object(data, f'"{path[-1]}"'.encode())
+            if found is not None:
+                self._collector.take(paths.nest(path, found))
+                break
+        stream = self._shape.stream
+        head = data[:1_024]
+        self.done = self.done or any(f'"{value}"'.encode() in head for value in stream.end_values)
+
+    def _keep(self, data: bytes) -> None:
+        self._seen_size += len(data)
+        if self._kept_size < EVENT_LIMIT:
+            piece = data[: EVENT_LIMIT - self._kept_size]
+            self._kept.append(piece)
+            self._kept_size += len(piece)
+
+    def _close(self) -> None:
+        """What is left when the body has ended, or the caller asks before its end."""
+        if self._window is not None and self._window.size:
+            whole, text = self._window.whole, self._window.take()
+            if not self._decided and self._decide(text, last=True):
+                return self._close()
+            self._window, text = None, text.removeprefix(_BOM).strip()
+            self._keep(text)
+            self._complete = large(self._shape, text, self._collector, self._request.choices) and whole
+            if not self._complete:
+                self._broken(text)
+        elif self._framing is not None:
+            framing, self._framing = self._framing, None
+            for event in framing.close():
+                self._event(event)
+
+    def _broken(self, text: bytes) -> None:
+        """A JSON body that is cut, too large to keep, or in truth a sequence of documents."""
+        lines = [scan.load(line) for line in text.split(b"\n") if line.strip()]
+        if len(lines) > 1 and isinstance(lines[0], dict) and lines[0]:
+            for document in lines:
+                self._collector.take(document)
+            return
+        for path in self._shape.response.get("usage", ()):
+            found = scan.last_object(text, f'"{path[-1]}"'.encode())
+            if found is not None:
+                self._collector.take(paths.nest(path, found))
+                return
+
+    def output_characters(self) -> int:
+        """Length of the answer's text as read so far, for estimates; worked out when asked for."""
+        texts = self._shape.stream.texts
+        if texts is None or not self._kept:
+            return 0
+        found = sum(len(text) for text in texts.findall(b"\n".join(self._kept)))
+        if self._seen_size > self._kept_size:
+            found = found * self._seen_size // self._kept_size
+        return found
+
+    def facts(self) -> ResponseFacts:
+        """Everything read. Call it when the response has ended, however it ended."""
+        self._close()
+        characters = 0 if self._collector.has_usage else self.output_characters()
+        return self._collector.facts(self._request, self._status, characters, ended=self.done or self._complete)

@@ -1,0 +1,293 @@
+"""What a provider's TOML says, checked and compiled.
+
+A file names a provider's hosts, its routes (path patterns to shapes) and its shapes: which fields of request,
+response and stream are read. ``docs/reference/providers.md`` lists every key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from llmcost.errors import ConfigError
+from llmcost.providers import paths
+from llmcost.providers.functions import FUNCTIONS, Function
+from llmcost.providers.paths import Path
+from llmcost.providers.usage import FIELDS, Alternatives
+
+Fields = Mapping[str, tuple[Path, ...]]
+
+REQUEST_FIELDS: Final = frozenset(
+    {"model", "stream", "max_tokens", "temperature", "top_p", "choices", "service_tier", "include_usage"}
+    | {"image_size", "image_quality", "search_context", "input", "seconds"}
+)
+RESPONSE_FIELDS: Final = frozenset({"model", "id", "finish_reasons", "service_tier", "usage", "status"})
+ERROR_FIELDS: Final = frozenset({"mark", "type", "code"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A count of items in a response: those at ``path`` whose fields have the values of ``where``."""
+
+    field: str
+    path: Path
+    where: tuple[tuple[Path, tuple[Any, ...]], ...]
+    once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatedCost:
+    """Where a response states its own cost; ``scale`` makes it USD."""
+
+    path: Path
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Big:
+    """How a large JSON body is read without parsing it: the member that is skipped, the members after it, and words
+    that force a full parse."""
+
+    bulk: tuple[bytes, ...] = ()
+    tail: tuple[bytes, ...] = ()
+    deep: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Which events of a stream are parsed: those with a watched key that is not null, and the end marks.
+
+    ``texts`` is the pattern of the text in events, counted for estimates; ``lines``: the stream is JSON lines.
+    """
+
+    end: tuple[bytes, ...] = ()
+    end_path: Path | None = None
+    end_values: tuple[Any, ...] = ()
+    watch: tuple[bytes, ...] = ()
+    texts: re.Pattern[bytes] | None = None
+    lines: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One form of request and response, such as OpenAI's chat."""
+
+    name: str
+    operation: str
+    needs: tuple[str, ...] = ()
+    request: Fields = field(default_factory=dict)
+    request_defaults: Mapping[str, Any] = field(default_factory=dict)
+    request_bulk: tuple[bytes, ...] = ()
+    response: Fields = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    usage: Mapping[str, Alternatives] = field(default_factory=dict)
+    merge: Mapping[str, str] = field(default_factory=dict)
+    tallies: tuple[Tally, ...] = ()
+    costs: tuple[StatedCost, ...] = ()
+    function: Function | None = None
+    big: Big = Big()
+    stream: Stream = Stream()
+    error: Fields = field(default_factory=dict)
+    refusal: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path pattern of a provider and the shape that is spoken there; ``end`` is the literal end of the pattern."""
+
+    provider: str
+    method: str
+    pattern: re.Pattern[str]
+    end: str
+    shape: Shape
+    operation: str
+    poll: bool = False
+    stream: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider: its name in ``gen_ai.provider.name``, its hosts, ports and routes."""
+
+    name: str
+    hosts: tuple[str, ...]
+    ports: tuple[int, ...]
+    routes: tuple[Route, ...]
+    compatible: Mapping[str, str]
+
+
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """A path pattern: ``{name}`` is a part of one segment, ``*`` anything."""
+    pieces = []
+    for piece in re.split(r"(\{\w+\}|\*)", text):
+        placeholder = _PLACEHOLDER.fullmatch(piece)
+        if placeholder:
+            pieces.append(f"(?P<{placeholder[1]}>[^/]+?)")
+        else:
+            pieces.append(".*" if piece == "*" else re.escape(piece))
+    return re.compile("".join(pieces))
+
+
+class Compiler:
+    """Compiles shapes and routes of several files, which may refer to each other by ``provider.shape``."""
+
+    def __init__(self, documents: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        self._documents = {str(document.get("name", where)): (where, document) for where, document in documents}
+        self._raw: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._shapes: dict[str, Shape] = {}
+        for name, (where, document) in self._documents.items():
+            for key, table in _table(where, document, "shape").items():
+                self._raw[f"{name}.{key}"] = (where, table)
+
+    def providers(self) -> list[Provider]:
+        """Every provider of the files.
+
+        Raises:
+            ConfigError: naming the file and the key at fault.
+        """
+        return [self._provider(name, where, document) for name, (where, document) in self._documents.items()]
+
+    def _provider(self, name: str, where: str, document: Mapping[str, Any]) -> Provider:
+        _known(where, document, {"name", "hosts", "ports", "route", "shape", "compatible"})
+        routes = tuple(self._route(name, where, row) for row in document.get("route", ()))
+        return Provider(
+            name,
+            tuple(document.get("hosts", ())),
+            tuple(document.get("ports", ())),
+            routes,
+            dict(document.get("compatible", {})),
+        )
+
+    def _route(self, provider: str, where: str, row: Mapping[str, Any]) -> Route:
+        _known(where, row, {"path", "shape", "method", "provider", "operation", "poll", "stream"})
+        shape = self._shape(where, provider, str(row.get("shape")))
+        return Route(
+            row.get("provider", provider),
+            row.get("method", "POST"),
+            pattern(row["path"]),
+            re.split(r"[*}]", row["path"])[-1],
+            shape,
+            row.get("operation", shape.operation),
+            bool(row.get("poll", False)),
+            row.get("stream"),
+        )
+
+    def _shape(self, where: str, provider: str, name: str) -> Shape:
+        key = name if name in self._raw else f"{provider}.{name}"
+        if key not in self._raw:
+            raise ConfigError(f"{where}: unknown shape {name!r}")
+        if key not in self._shapes:
+            owner = key.rpartition(".")[0]
+            self._shapes[key] = _compile_shape(key, *self._inherited(owner, key))
+        return self._shapes[key]
+
+    def _inherited(self, provider: str, key: str) -> tuple[str, dict[str, Any]]:
+        """The tables of a shape laid over those of the shape that it is ``like``."""
+        where, table = self._raw[key]
+        like = table.get("like")
+        if like is None:
+            return where, dict(table)
+        base = like if like in self._raw else f"{provider}.{like}"
+        if base not in self._raw or base == key:
+            raise ConfigError(f"{where}: unknown shape {like!r}")
+        _, merged = self._inherited(base.rpartition(".")[0], base)
+        for name, value in table.items():
+            before = merged.get(name)
+            merged[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+        return where, merged
+
+
+_SHAPE_KEYS: Final = frozenset(
+    {"like", "operation", "needs", "request", "request_defaults", "request_bulk", "response", "names", "usage"}
+    | {"merge", "tally", "cost", "function", "big", "stream", "error", "refusal"}
+)
+
+
+def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
+    where = f"{where}: shape.{name}"
+    _known(where, table, _SHAPE_KEYS)
+    function = table.get("function")
+    if function is not None and function not in FUNCTIONS:
+        raise ConfigError(f"{where}: unknown function {function!r}")
+    big, stream = _table(where, table, "big"), _table(where, table, "stream")
+    _known(where, big, {"bulk", "tail", "deep"})
+    return Shape(
+        name=name,
+        operation=str(table.get("operation", "chat")),
+        needs=tuple(table.get("needs", ())),
+        request=_fields(where, _table(where, table, "request"), REQUEST_FIELDS),
+        request_defaults=_table(where, table, "request_defaults"),
+        request_bulk=_keys(table.get("request_bulk", ())),
+        response=_fields(where, _table(where, table, "response"), RESPONSE_FIELDS),
+        names=_table(where, table, "names"),
+        usage=_usage(where, _table(where, table, "usage")),
+        merge=_table(where, table, "merge"),
+        tallies=tuple(_tally(where, row) for row in table.get("tally", ())),
+        costs=tuple(StatedCost(paths.parse(row["path"]), row.get("scale", 1.0)) for row in table.get("cost", ())),
+        function=FUNCTIONS[function] if function else None,
+        big=Big(_keys(big.get("bulk", ())), _keys(big.get("tail", ())), _keys(big.get("deep", ()))),
+        stream=_stream(where, stream),
+        error=_fields(where, _table(where, table, "error"), ERROR_FIELDS),
+        refusal=_table(where, table, "refusal"),
+    )
+
+
+def _stream(where: str, table: Mapping[str, Any]) -> Stream:
+    _known(where, table, {"end", "end_path", "end_values", "watch", "texts", "lines"})
+    end_path, values = table.get("end_path"), tuple(table.get("end_values", ()))
+    marks = [value for value in values if isinstance(value, str)]
+    if end_path and not marks:
+        marks = [end_path]
+    texts = "|".join(re.escape(key) for key in table.get("texts", ()))
+    return Stream(
+        end=tuple(mark.encode() for mark in table.get("end", ())),
+        end_path=paths.parse(end_path) if end_path else None,
+        end_values=values,
+        watch=_keys((*table.get("watch", ()), *marks, "error")),
+        texts=re.compile(rb'"(?:%s)":\s*"((?:[^"\\]+|\\.)*)"' % texts.encode(), re.DOTALL) if texts else None,
+        lines=bool(table.get("lines", False)),
+    )
+
+
+def _tally(where: str, row: Mapping[str, Any]) -> Tally:
+    _known(where, row, {"field", "path", "where", "once"})
+    conditions = tuple(
+        (paths.parse(key), tuple(value) if isinstance(value, list) else (value,))
+        for key, value in row.get("where", {}).items()
+    )
+    return Tally(row["field"], paths.parse(row["path"]), conditions, bool(row.get("once", False)))
+
+
+def _usage(where: str, table: Mapping[str, Any]) -> dict[str, Alternatives]:
+    _known(f"{where}.usage", table, FIELDS)
+    return {
+        name: tuple((item,) if isinstance(item, str) else tuple(item) for item in alternatives)
+        for name, alternatives in table.items()
+    }
+
+
+def _fields(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> dict[str, tuple[Path, ...]]:
+    _known(where, table, allowed)
+    return {name: tuple(paths.parse(text) for text in texts) for name, texts in table.items()}
+
+
+def _keys(names: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(f'"{name}"'.encode() for name in names)
+
+
+def _table(where: str, document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    table = document.get(key, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: {key} is not a table")
+    return table
+
+
+def _known(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    for key in table:
+        if key not in frozenset(allowed):
+            raise ConfigError(f"{where}: unknown key {key!r}")

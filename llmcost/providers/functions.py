@@ -1,0 +1,88 @@
+"""The pure functions that a provider's TOML may name, one each, for what paths cannot say.
+
+Each takes the counts found by the paths, the flattened usage and the usage itself; it may change the counts, and
+returns the parts of the usage that another model billed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+Counts = dict[str, float]
+Part = tuple[str, Counts]
+Function = Callable[[Counts, Mapping[str, float], Mapping[str, Any]], list[Part]]
+
+
+def totals(counts: Counts, flat: Mapping[str, float], usage: Mapping[str, Any]) -> list[Part]:
+    """OpenAI's likes: a total above prompt plus completion proves that something was counted on top.
+
+    Reasoning and thinking that nobody itemised belong to the output, audio to the input.
+    """
+    total = flat.get("total_tokens")
+    prompt, completion = counts.get("input_tokens"), counts.get("output_tokens")
+    if total is None or prompt is None or completion is None:
+        return []
+    on_top = total - prompt - completion
+    audio = counts.get("audio_input_tokens", 0)
+    reasoning = counts.get("reasoning_tokens", 0)
+    if on_top <= 0:
+        return []
+    if audio and on_top in (audio, audio + reasoning):
+        counts["input_tokens"] = prompt + audio
+        on_top -= audio
+    counts["output_tokens"] = completion + on_top
+    return []
+
+
+def gemini(counts: Counts, flat: Mapping[str, float], usage: Mapping[str, Any]) -> list[Part]:
+    """Gemini: thoughts lie outside the candidates, unless the total proves that they are inside."""
+    total, candidates = flat.get("totalTokenCount"), flat.get("candidatesTokenCount")
+    thoughts = flat.get("thoughtsTokenCount", 0)
+    if total is None or candidates is None or not thoughts:
+        return []
+    prompt, tools = flat.get("promptTokenCount", 0), flat.get("toolUsePromptTokenCount", 0)
+    if candidates >= thoughts and total in (prompt + candidates, prompt + tools + candidates):
+        counts["output_tokens"] = candidates
+    return []
+
+
+_ITERATION: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "input_tokens": (("input_tokens",), ("cache_read_input_tokens",), ("cache_creation_input_tokens",)),
+    "output_tokens": (("output_tokens",),),
+    "cache_read_tokens": (("cache_read_input_tokens",),),
+    "cache_write_tokens": (("cache_creation_input_tokens",),),
+    "cache_write_1h_tokens": (("cache_creation", "ephemeral_1h_input_tokens"),),
+}
+
+
+def anthropic(counts: Counts, flat: Mapping[str, float], usage: Mapping[str, Any]) -> list[Part]:
+    """Anthropic: with ``iterations`` (compaction, advisor) their sum is billed, each at its own model."""
+    iterations = usage.get("iterations")
+    if not isinstance(iterations, list):
+        return []
+    sums: Counts = {}
+    parts: list[Part] = []
+    for item in iterations:
+        if not isinstance(item, dict):
+            continue
+        own = {field: sum(_number(item, path) for path in paths) for field, paths in _ITERATION.items()}
+        for field, value in own.items():
+            sums[field] = sums.get(field, 0) + value
+        if isinstance(item.get("model"), str):
+            parts.append((item["model"], own))
+    if sums.get("input_tokens", 0) + sums.get("output_tokens", 0) <= 0:
+        return []
+    counts.update(sums)
+    return parts
+
+
+def _number(item: Mapping[str, Any], path: tuple[str, ...]) -> float:
+    value: Any = item
+    for segment in path:
+        value = value.get(segment) if isinstance(value, dict) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 0
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {"totals": totals, "gemini": gemini, "anthropic": anthropic}
+"""By the name that a TOML uses."""

@@ -1,0 +1,59 @@
+"""Finds the TOML files of the providers and makes the registry."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from llmcost.errors import ConfigError
+from llmcost.providers.descriptor import Compiler, Provider
+from llmcost.providers.matching import Registry
+
+_DATA: Final = "data"
+
+
+def registry(hosts: Mapping[str, str] | None = None, extra: Iterable[Path] = ()) -> Registry:
+    """The registry of all providers, compiled once a process for the same arguments.
+
+    Args:
+        hosts: the user's hosts, host name to provider name.
+        extra: further TOML files, which win over packaged ones of the same name.
+
+    Raises:
+        ConfigError: naming the file and the key at fault.
+    """
+    return _registry(tuple(sorted((hosts or {}).items())), tuple(extra))
+
+
+@lru_cache(maxsize=8)
+def _registry(hosts: tuple[tuple[str, str], ...], extra: tuple[Path, ...]) -> Registry:
+    return Registry(_providers(extra), dict(hosts))
+
+
+def _providers(extra: tuple[Path, ...]) -> list[Provider]:
+    documents = [*_packaged(), *((str(path), _parse(str(path), _read(path))) for path in extra)]
+    return Compiler(documents).providers()
+
+
+def _packaged() -> list[tuple[str, dict[str, Any]]]:
+    folder = resources.files(__package__).joinpath(_DATA)
+    files = sorted((item for item in folder.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name)
+    return [(item.name, _parse(item.name, item.read_text(encoding="utf-8"))) for item in files]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: {exc}") from None
+
+
+def _parse(where: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{where}: {exc}") from None

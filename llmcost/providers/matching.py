@@ -1,0 +1,168 @@
+"""From method, host and path to an endpoint: which provider, which operation, which shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote
+
+from llmcost.providers import requests
+from llmcost.providers.descriptor import Provider, Route, Shape
+from llmcost.providers.requests import RequestFacts
+
+COMPATIBLE: Final = "compatible"
+"""The name of the table of shapes that are recognised on unknown hosts, and of hosts that speak them."""
+
+_CACHE_LIMIT: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation of a provider.
+
+    Attributes:
+        provider: the value of ``gen_ai.provider.name``.
+        operation: the value of ``gen_ai.operation.name``.
+        name: the shape's name, such as ``openai.chat``.
+        certain: whether the host is known to be the provider's; else only the shape was recognised.
+        poll: a GET of a stored response: no call of its own, but the end of a background call that was queued.
+        shape: how request and response are read.
+    """
+
+    provider: str
+    operation: str
+    name: str
+    certain: bool
+    poll: bool
+    shape: Shape = field(repr=False)
+    route: Route = field(repr=False)
+
+    def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts | None:
+        """The facts of a request, or None where it is not a call after all."""
+        found = self.route.pattern.fullmatch(clean(path))
+        named = {key: unquoted(value) for key, value in found.groupdict().items() if value} if found else {}
+        facts = requests.read(self.shape, named, body, certain=self.certain)
+        if facts is None or self.route.stream is None or facts.stream == self.route.stream:
+            return facts
+        return requests.with_stream(facts, self.route.stream)
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """The routes of one host; ``name`` is the provider's name where routes are borrowed from another."""
+
+    routes: tuple[Route, ...]
+    name: str | None
+    certain: bool
+    seen: dict[tuple[str, str], Endpoint | None] = field(default_factory=dict)
+
+
+class Registry:
+    """All providers, looked up by host. Thread-safe: look-ups only add to caches.
+
+    Args:
+        providers: the compiled files.
+        hosts: the user's hosts, host to provider name; these win.
+    """
+
+    def __init__(self, providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
+        by_name = {provider.name: provider for provider in providers}
+        shared = by_name.get(COMPATIBLE)
+        self._shapes = shared.routes if shared else ()
+        self._ends = tuple(dict.fromkeys(route.end for route in self._shapes))
+        self._unknown = _Host(self._shapes, None, certain=False)
+        self._exact: dict[str, _Host] = {}
+        self._suffixes: list[tuple[str, str, _Host]] = []
+        self._ports: dict[int, _Host] = {}
+        self._cache: dict[str, _Host | None] = {}
+        self._fill(by_name, hosts, shared.compatible if shared else {})
+
+    def _fill(self, by_name: Mapping[str, Provider], hosts: Mapping[str, str], table: Mapping[str, str]) -> None:
+        routes: dict[str, list[Route]] = {}
+        for provider in by_name.values():
+            for host in provider.hosts:
+                routes.setdefault(host, []).extend(provider.routes)
+            for port in provider.ports:
+                self._ports[port] = _Host((*provider.routes, *self._shapes), provider.name, certain=True)
+        for host, found in routes.items():
+            self._add(host, _Host(tuple(found), None, certain=True))
+        for host, name in {**{host: name for host, name in table.items() if host not in routes}, **hosts}.items():
+            named = by_name.get(name)
+            own = named.routes if named is not None and name != COMPATIBLE else ()
+            self._add(host.lower(), _Host((*own, *self._shapes), name, certain=True))
+
+    def _add(self, pattern: str, host: _Host) -> None:
+        if "*" in pattern:
+            before, _, after = pattern.partition("*")
+            self._suffixes.insert(0, (before, after, host))
+        else:
+            self._exact[pattern] = host
+
+    def endpoint(self, method: str, host: str, port: int | None, path: str) -> Endpoint | None:
+        """The endpoint of a request, or None where it is no call of a model.
+
+        For a host that is not a provider's this costs one dictionary look-up, and for a POST there the test of how
+        the path ends.
+        """
+        try:
+            entry = self._cache[host]
+        except KeyError:
+            entry = self._resolve(host)
+        if entry is None:
+            if method != "POST":
+                return None
+            entry = self._ports.get(port) if port is not None else None
+            if entry is None:
+                if not path.partition("?")[0].endswith(self._ends):
+                    return None
+                entry = self._unknown
+        key = (method, path)
+        if key in entry.seen:
+            return entry.seen[key]
+        found = _match(entry, method, clean(path))
+        if len(entry.seen) < _CACHE_LIMIT:
+            entry.seen[key] = found
+        return found
+
+    def _resolve(self, host: str) -> _Host | None:
+        plain = host.lower().rstrip(".")
+        entry = self._exact.get(plain)
+        if entry is None:
+            for before, after, candidate in self._suffixes:
+                if plain.startswith(before) and plain.endswith(after) and len(plain) > len(before) + len(after):
+                    entry = candidate
+                    break
+        if len(self._cache) < _CACHE_LIMIT:
+            self._cache[host] = entry
+        return entry
+
+
+def _match(host: _Host, method: str, path: str) -> Endpoint | None:
+    for route in host.routes:
+        if route.method == method and route.pattern.fullmatch(path):
+            return Endpoint(
+                host.name or route.provider,
+                route.operation,
+                route.shape.name,
+                host.certain,
+                route.poll,
+                route.shape,
+                route,
+            )
+    return None
+
+
+def clean(path: str) -> str:
+    """A path without its query and without doubled slashes."""
+    plain = path.partition("?")[0]
+    while "//" in plain:
+        plain = plain.replace("//", "/")
+    return plain.rstrip("/")
+
+
+def unquoted(text: str) -> str:
+    """A part of a path with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    return unquote(text)

@@ -1,0 +1,232 @@
+"""What a response says: facts collected from one JSON body or from the events of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from llmcost.calls import Usage
+from llmcost.providers import paths, scan
+from llmcost.providers.descriptor import Shape, Tally
+from llmcost.providers.functions import Counts
+from llmcost.providers.requests import RequestFacts
+from llmcost.providers.usage import build, count, flatten, merge, number
+
+_OTHER_ERROR: Final = "_OTHER"
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFacts:
+    """What was answered. None means that the response does not say.
+
+    Attributes:
+        usage: what the response states, as a whole; None where it states nothing.
+        own_usage: the part that the response's own model billed, where ``parts`` is not empty.
+        parts: what further models billed (an advisor), by model.
+        error_type: the provider's error type, code or status; an error inside a 200 counts.
+        provider_cost: the cost in USD that the response states.
+        status: the state of a background response, such as ``queued`` or ``completed``.
+        output_characters: length of the answer's text as read so far, for estimates.
+        ended: whether the end was seen: the end mark, a finish reason, or a complete JSON body.
+    """
+
+    model: str | None = None
+    id: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    usage: Usage | None = None
+    own_usage: Usage | None = None
+    parts: tuple[tuple[str, Usage], ...] = ()
+    service_tier: str | None = None
+    status: str | None = None
+    error_type: str | None = None
+    error_code: str | None = None
+    provider_cost: float | None = None
+    output_characters: int = 0
+    ended: bool = False
+
+
+class Collector:
+    """Takes documents, the whole body or event by event, and gives the facts. Odd documents are skipped."""
+
+    __slots__ = (
+        "_costs",
+        "_finishes",
+        "_shape",
+        "_tallies",
+        "_usage",
+        "code",
+        "error",
+        "id",
+        "model",
+        "status",
+        "tier",
+    )
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._usage: dict[str, Any] = {}
+        self._finishes: dict[Any, str] = {}
+        self._tallies: dict[str, float] = {}
+        self._costs: float | None = None
+        self.model: str | None = None
+        self.id: str | None = None
+        self.tier: str | None = None
+        self.status: str | None = None
+        self.error: str | None = None
+        self.code: str | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether everything that the first events tell has been seen."""
+        fields = self._shape.response
+        return (self.model is not None or "model" not in fields) and (self.id is not None or "id" not in fields)
+
+    @property
+    def finished(self) -> bool:
+        """Whether a finish reason was seen."""
+        return bool(self._finishes)
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether a usage object with numbers was seen."""
+        return bool(self._usage)
+
+    def take(self, document: Any) -> None:
+        """Read one document."""
+        if not isinstance(document, dict):
+            return
+        shape, fields = self._shape, self._shape.response
+        if self.model is None and "model" in fields:
+            self.model = _text(paths.first(document, fields["model"]))
+        if self.id is None and "id" in fields:
+            self.id = _text(paths.first(document, fields["id"]))
+        for path in fields.get("usage", ()):
+            found = paths.get(document, path)
+            if isinstance(found, dict) and found:
+                merge(self._usage, found, shape.merge)
+                break
+        self._finish(document)
+        tier = paths.first(document, fields.get("service_tier", ()))
+        if tier is not None:
+            self.tier = _named(shape.names, tier)
+        status = paths.first(document, fields.get("status", ()))
+        if isinstance(status, str):
+            self.status = status
+        for stated in shape.costs:
+            amount = paths.get(document, stated.path)
+            if isinstance(amount, int | float) and number(amount) is not None:
+                self._costs = amount * stated.scale
+                break
+        for tally in shape.tallies:
+            self._count(tally, document)
+        self._fail(document)
+
+    def finish_reason(self, text: str) -> None:
+        """Note a finish reason that was found by a scan."""
+        self._finishes.setdefault(0, _named(self._shape.names, text) or text)
+
+    def _finish(self, document: Mapping[str, Any]) -> None:
+        for path in self._shape.response.get("finish_reasons", ()):
+            for key, value in paths.each(document, path):
+                reason = _named(self._shape.names, value)
+                if reason:
+                    self._finishes[key] = reason
+
+    def _count(self, tally: Tally, document: Mapping[str, Any]) -> None:
+        found = 0
+        for _, item in paths.each(document, tally.path):
+            if item is not None and all(paths.get(item, path) in values for path, values in tally.where):
+                found += len(item) if isinstance(item, list) and not tally.where else 1
+        if found:
+            self._tallies[tally.field] = 1 if tally.once else max(found, self._tallies.get(tally.field, 0))
+
+    def _fail(self, document: Mapping[str, Any]) -> None:
+        error = self._shape.error
+        mark = paths.first(document, error.get("mark", ()))
+        if not mark:
+            return
+        kind = paths.first(document, error.get("type", ()))
+        code = paths.first(document, error.get("code", ()))
+        self.code = str(code) if isinstance(code, str | int) else self.code
+        self.error = str(kind) if isinstance(kind, str | int) else self.code or _OTHER_ERROR
+
+    def facts(self, request: RequestFacts, http_status: int, characters: int, *, ended: bool) -> ResponseFacts:
+        """Everything read so far."""
+        usage, own, parts = self._usages(request)
+        error = self.error
+        if http_status >= 400:
+            error = error if error and error != _OTHER_ERROR else str(http_status)
+        finishes = tuple(self._finishes[key] for key in sorted(self._finishes, key=str))
+        return ResponseFacts(
+            model=self.model.removeprefix("models/") if self.model else None,
+            id=self.id,
+            finish_reasons=finishes,
+            usage=usage,
+            own_usage=own,
+            parts=parts,
+            service_tier=self.tier,
+            status=self.status,
+            error_type=error,
+            error_code=self.code,
+            provider_cost=self._costs,
+            output_characters=characters,
+            ended=ended or bool(finishes),
+        )
+
+    def _usages(self, request: RequestFacts) -> tuple[Usage | None, Usage | None, tuple[tuple[str, Usage], ...]]:
+        shape = self._shape
+        counts: Counts = {}
+        parts: list[tuple[str, Counts]] = []
+        if self._usage:
+            flat = flatten(self._usage)
+            counts = count(flat, shape.usage)
+            if shape.function is not None:
+                parts = shape.function(counts, flat, self._usage)
+        for field, value in self._tallies.items():
+            counts.setdefault(field, value)
+        if not counts:
+            return None, None, ()
+        usage = build(counts)
+        if not parts:
+            return usage, None, ()
+        own = dict(counts)
+        for _, part in parts:
+            for field, value in part.items():
+                own[field] = max(0, own.get(field, 0) - value)
+        return usage, build(own), tuple((model, build(part)) for model, part in parts)
+
+
+def large(shape: Shape, body: bytes, collector: Collector, choices: int | None) -> bool:
+    """Read a JSON body, the large ones by scanning. Tells whether it was a complete object."""
+    several = choices is not None and choices > 1
+    document = scan.members(body, () if several else shape.big.bulk, shape.big.tail, shape.big.deep)
+    if document is None:
+        parsed = scan.load(body)
+        if isinstance(parsed, list):
+            for item in parsed:
+                collector.take(item)
+            return True
+        return False
+    collector.take(document)
+    skipped = [key for key in shape.big.bulk if key[1:-1].decode() not in document and key in body]
+    if skipped and not collector.finished:
+        at = body.find(skipped[0])
+        for path in shape.response.get("finish_reasons", ()):
+            reason = scan.texts_near(body, f'"{path[-1]}"'.encode(), at) if "*" in path else None
+            if reason:
+                collector.finish_reason(reason)
+                break
+    return True
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _named(names: Mapping[str, str], value: Any) -> str | None:
+    """A value as text, by name where the provider sent a number."""
+    if isinstance(value, bool) or value is None or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    return names.get(text, text) or None

@@ -1,0 +1,109 @@
+"""Reading a few members of a large JSON object without parsing all of it.
+
+Two facts make this exact. Inside a JSON text a quote is escaped, so ``"usage"`` followed by a colon is a key, never
+a part of a text. And a key is a member of the outermost object if, and only if, ``{`` plus everything from that key
+on is itself an object (a deeper key would leave closing braces over).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+SMALL: Final = 3_000
+"""Bodies up to this size are parsed whole: that is as fast as scanning."""
+
+WINDOW: Final = 16_384
+"""How far from the end the members behind the bulk are looked for, in bytes."""
+
+WHOLE_LIMIT: Final = 8_000_000
+"""Bodies that cannot be scanned are parsed whole up to this size, and given up above it."""
+
+_decoder: Final = json.JSONDecoder()
+
+
+def load(data: bytes | str) -> Any:
+    """The parsed JSON, or None where it is none. Never raises on odd input."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def members(body: bytes, bulk: Sequence[bytes], tail: Sequence[bytes], deep: Sequence[bytes]) -> dict[str, Any] | None:
+    """The outermost members of a JSON object, without the bulk of a large one.
+
+    Args:
+        body: the text of the object.
+        bulk: quoted keys of members to skip, such as ``"data"``.
+        tail: quoted keys that are wanted and may stand behind the bulk.
+        deep: words whose presence means that the bulk must be read too.
+    """
+    if len(body) > SMALL and bulk and not any(word in body for word in deep):
+        found = _around(body, bulk, tail)
+        if found is not None:
+            return found
+    if len(body) > WHOLE_LIMIT:
+        return None
+    document = load(body)
+    return document if isinstance(document, dict) else None
+
+
+def _around(body: bytes, bulk: Sequence[bytes], tail: Sequence[bytes]) -> dict[str, Any] | None:
+    starts = [at for at in (body.find(key, 0, WINDOW) for key in bulk) if at >= 0]
+    if not starts:
+        return None
+    head = load(body[: min(starts)].rstrip(b" \t\r\n,") + b"}")
+    if not isinstance(head, dict):
+        return None
+    missing = [key for key in tail if key[1:-1].decode() not in head]
+    floor = max(min(starts), len(body) - WINDOW)
+    for key in missing:
+        if key[1:-1].decode() in head:
+            continue
+        found = _from(body, key, floor)
+        if found:
+            head = {**found, **head}
+    if tail and tail[0][1:-1].decode() not in head:
+        return None
+    return head
+
+
+def _from(body: bytes, key: bytes, floor: int) -> dict[str, Any] | None:
+    at = body.rfind(key, floor)
+    for _ in range(4):
+        if at < 0:
+            return None
+        found = load(b"{" + body[at:])
+        if isinstance(found, dict):
+            return found
+        at = body.rfind(key, floor, at)
+    return None
+
+
+def last_object(text: bytes, key: bytes) -> dict[str, Any] | None:
+    """The last object that stands under a key at any depth; for pieces of an event that was too large to keep."""
+    at = text.rfind(key)
+    while at >= 0:
+        piece = text[at + len(key) :].decode("utf-8", "replace").lstrip(" \t\r\n:")
+        if piece.startswith("{"):
+            try:
+                found, _ = _decoder.raw_decode(piece)
+            except (ValueError, RecursionError):
+                return None
+            return found if isinstance(found, dict) else None
+        at = text.rfind(key, 0, at)
+    return None
+
+
+def texts_near(body: bytes, key: bytes, at: int) -> str | None:
+    """The text under a key just behind ``at``, or else the last one near the end; None where there is none."""
+    for start in (body.find(key, at, at + 512), body.rfind(key, max(at, len(body) - WINDOW))):
+        if start >= 0:
+            piece = body[start + len(key) : start + len(key) + 80].lstrip(b" \t\r\n:")
+            if piece.startswith(b'"'):
+                end = piece.find(b'"', 1)
+                if end > 0:
+                    return piece[1:end].decode("utf-8", "replace")
+    return None

@@ -158,7 +158,8 @@ class Reading:
         if self._window is not None and self._window.size:
             whole, text = self._window.whole, self._window.take()
             if not self._decided and self._decide(text, last=True):
-                return self._close()
+                self._close()
+                return
             self._window, text = None, text.removeprefix(_BOM).strip()
             self._keep(text)
             self._complete = large(self._shape, text, self._collector, self._request.choices) and whole

@@ -1,25 +1,36 @@
 """The pure functions that a provider's TOML may name, one each, for what paths cannot say.
 
-Each takes the counts found by the paths, the flattened usage and the usage itself; it may change the counts, and
-returns the parts of the usage that another model billed.
+Each takes what a response stated; it may change the counts, and returns the parts that another model billed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 Counts = dict[str, float]
 Part = tuple[str, Counts]
-Function = Callable[[Counts, Mapping[str, float], Mapping[str, Any]], list[Part]]
 
 
-def totals(counts: Counts, flat: Mapping[str, float], usage: Mapping[str, Any]) -> list[Part]:
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a response stated: the counts that the paths found, and the usage, flattened and as it came."""
+
+    counts: Counts
+    flat: Mapping[str, float]
+    usage: Mapping[str, Any]
+
+
+Function = Callable[[Stated], list[Part]]
+
+
+def totals(stated: Stated) -> list[Part]:
     """OpenAI's likes: a total above prompt plus completion proves that something was counted on top.
 
     Reasoning and thinking that nobody itemised belong to the output, audio to the input.
     """
-    total = flat.get("total_tokens")
+    counts, total = stated.counts, stated.flat.get("total_tokens")
     prompt, completion = counts.get("input_tokens"), counts.get("output_tokens")
     if total is None or prompt is None or completion is None:
         return []
@@ -35,15 +46,16 @@ def totals(counts: Counts, flat: Mapping[str, float], usage: Mapping[str, Any]) 
     return []
 
 
-def gemini(counts: Counts, flat: Mapping[str, float], usage: Mapping[str, Any]) -> list[Part]:
+def gemini(stated: Stated) -> list[Part]:
     """Gemini: thoughts lie outside the candidates, unless the total proves that they are inside."""
+    flat = stated.flat
     total, candidates = flat.get("totalTokenCount"), flat.get("candidatesTokenCount")
     thoughts = flat.get("thoughtsTokenCount", 0)
     if total is None or candidates is None or not thoughts:
         return []
     prompt, tools = flat.get("promptTokenCount", 0), flat.get("toolUsePromptTokenCount", 0)
     if candidates >= thoughts and total in (prompt + candidates, prompt + tools + candidates):
-        counts["output_tokens"] = candidates
+        stated.counts["output_tokens"] = candidates
     return []
 
 
@@ -56,9 +68,9 @@ _ITERATION: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 }
 
 
-def anthropic(counts: Counts, flat: Mapping[str, float], usage: Mapping[str, Any]) -> list[Part]:
+def anthropic(stated: Stated) -> list[Part]:
     """Anthropic: with ``iterations`` (compaction, advisor) their sum is billed, each at its own model."""
-    iterations = usage.get("iterations")
+    iterations = stated.usage.get("iterations")
     if not isinstance(iterations, list):
         return []
     sums: Counts = {}
@@ -73,7 +85,7 @@ def anthropic(counts: Counts, flat: Mapping[str, float], usage: Mapping[str, Any
             parts.append((item["model"], own))
     if sums.get("input_tokens", 0) + sums.get("output_tokens", 0) <= 0:
         return []
-    counts.update(sums)
+    stated.counts.update(sums)
     return parts
 
 

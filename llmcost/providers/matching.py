@@ -42,7 +42,8 @@ class Endpoint:
         """The facts of a request, or None where it is not a call after all."""
         found = self.route.pattern.fullmatch(clean(path))
         named = {key: unquoted(value) for key, value in found.groupdict().items() if value} if found else {}
-        facts = requests.read(self.shape, named, body, certain=self.certain)
+        form = headers.get("content-type", "").startswith("multipart/form-data") or body.startswith(b"--")
+        facts = requests.read(self.shape, named, body, form=form, certain=self.certain)
         if facts is None or self.route.stream is None or facts.stream == self.route.stream:
             return facts
         return requests.with_stream(facts, self.route.stream)

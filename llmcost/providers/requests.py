@@ -47,21 +47,22 @@ class RequestFacts:
         return len(body.decode("utf-8", "replace"))
 
 
-def read(shape: Shape, route: Mapping[str, str], body: bytes, *, certain: bool) -> RequestFacts | None:
+def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, certain: bool) -> RequestFacts | None:
     """The facts of a request, or None where the body does not have the shape.
 
     Args:
         shape: the shape of the endpoint.
         route: what the path says, such as ``model`` and ``region``.
         body: the request's body; empty where it is not known.
+        form: whether the body is a multipart form; else it is JSON.
         certain: whether the host is known to be the provider's; elsewhere the body must have the shape's keys.
     """
-    document = _document(shape, body)
+    document = _form(shape, body) if form else _document(shape, body)
     if not certain and not all(key in document for key in shape.needs):
         return None
     values = {name: paths.first(document, where) for name, where in shape.request.items()}
     model = _text(values.get("model")) or route.get("model")
-    stream = values.get("stream", None)
+    stream = values.get("stream")
     if stream is None:
         stream = shape.request_defaults.get("stream", False)
     spoken = _text(values.get("input"))
@@ -90,13 +91,10 @@ def with_stream(facts: RequestFacts, stream: bool) -> RequestFacts:
 
 
 def _document(shape: Shape, body: bytes) -> Mapping[str, Any]:
-    head = body[:64].lstrip()
-    if head.startswith(b"{"):
-        tail = tuple(f'"{where[0]}"'.encode() for found in shape.request.values() for where in found)
-        return scan.members(body, shape.request_bulk, tuple(dict.fromkeys(tail)), ()) or {}
-    if head.startswith(b"--"):
-        return _form(shape, body)
-    return {}
+    if not body:
+        return {}
+    tail = tuple(f'"{where[0]}"'.encode() for found in shape.request.values() for where in found)
+    return scan.members(body, shape.request_bulk, tuple(dict.fromkeys(tail)), ()) or {}
 
 
 def _form(shape: Shape, body: bytes) -> dict[str, Any]:

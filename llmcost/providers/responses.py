@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from llmcost.calls import Usage
 from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape, Tally
-from llmcost.providers.functions import Counts
+from llmcost.providers.functions import Counts, Stated
 from llmcost.providers.requests import RequestFacts
 from llmcost.providers.usage import build, count, flatten, merge, number
 
@@ -182,12 +182,12 @@ class Collector:
             flat = flatten(self._usage)
             counts = count(flat, shape.usage)
             if shape.function is not None:
-                parts = shape.function(counts, flat, self._usage)
+                parts = shape.function(Stated(counts, flat, self._usage))
         for field, value in self._tallies.items():
             counts.setdefault(field, value)
         if not counts:
             return None, None, ()
-        usage = build(counts)
+        usage = _asked_for(build(counts), request)
         if not parts:
             return usage, None, ()
         own = dict(counts)
@@ -195,6 +195,15 @@ class Collector:
             for field, value in part.items():
                 own[field] = max(0, own.get(field, 0) - value)
         return usage, build(own), tuple((model, build(part)) for model, part in parts)
+
+
+def _asked_for(usage: Usage, request: RequestFacts) -> Usage:
+    """The usage with what only the request says about it, and the price depends on."""
+    if usage.images and (request.image_size or request.image_quality):
+        usage = replace(usage, image_size=request.image_size, image_quality=request.image_quality)
+    if usage.web_searches and request.search_context:
+        usage = replace(usage, search_context=request.search_context)
+    return usage
 
 
 def large(shape: Shape, body: bytes, collector: Collector, choices: int | None) -> bool:

@@ -50,17 +50,24 @@ class Usage:
     image_input_tokens: int = 0
     image_output_tokens: int = 0
     video_input_tokens: int = 0
+    video_output_tokens: int = 0
+    citation_tokens: int = 0
     input_characters: int = 0
     output_characters: int = 0
     input_seconds: float = 0.0
     output_seconds: float = 0.0
+    video_input_seconds: float = 0.0
+    video_resolution: str | None = None
+    input_images: int = 0
     images: int = 0
     image_size: str | None = None
     image_quality: str | None = None
     queries: int = 0
     pages: int = 0
+    annotated_pages: int = 0
     web_searches: int = 0
     search_context: str | None = None
+    map_searches: int = 0
     code_sessions: int = 0
     file_searches: int = 0
 

@@ -1,0 +1,320 @@
+"""The price book: which price a call has, and what it costs.
+
+Prices come, in this order, from the user's rows, from the map (a file that replaces the snapshot, else
+``.llmcost/prices.json.gz``, else the snapshot in the wheel), and, only for models that the map does not have, from the
+map of an installed litellm. The map is read at the first price, not at import.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from llmcost.calls import Cost, Usage
+from llmcost.pricing import naming, overrides, pricemap
+from llmcost.pricing.formula import Price, cost
+from llmcost.pricing.lock import check
+from llmcost.pricing.offpeak import is_off_peak
+from llmcost.pricing.overrides import Row
+from llmcost.pricing.pricemap import Entry, MapMeta, PriceMap
+from llmcost.pricing.rates import Terms, compile_card
+from llmcost.pricing.stated import stated
+from llmcost.pricing.tables import Provider, known_provider, provider, tiers
+from llmcost.pricing.unknown import note_unknown
+
+LOCAL_FILE: Final = "prices.json.gz"
+"""The name, inside the store folder, of the map that ``llmcost prices update`` writes."""
+
+_MOST_NAMES: Final = 4096
+"""How many resolved names are kept. Names come from outside; beyond this number the cache starts anew."""
+
+
+class PriceRequest(NamedTuple):
+    """What decides a call's price besides its usage; equal requests share one resolved price.
+
+    ``service_tier`` is the tier that is billed (see :func:`billed_tier`); ``region`` the cloud region, data residency
+    or location that served the call.
+    """
+
+    provider: str | None
+    response_model: str | None
+    request_model: str | None = None
+    service_tier: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSources:
+    """Where prices come from.
+
+    Attributes:
+        price_map: a file that replaces the shipped map (``LLMCOST_PRICE_MAP``).
+        local_map: the map of ``llmcost prices update``; used where the file exists.
+        rows: the user's rows, model name to a table of price-map fields.
+        aliases: the user's deployments and gateway names, name to model.
+        lock: the lock file of ``llmcost prices pin``; a map that differs is logged once.
+        fill: whether an installed litellm may price models that the map does not have.
+    """
+
+    price_map: Path | None = None
+    local_map: Path | None = None
+    rows: Mapping[str, Any] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    lock: Path | None = None
+    fill: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """The prices of one request: the user's dated rows, the newest first, then the map's, by time of day."""
+
+    price: Price | None
+    dated: tuple[tuple[float, Price], ...] = ()
+    off_peak: Price | None = None
+    hint: str = ""
+
+    @property
+    def timeless(self) -> bool:
+        return not self.dated and self.off_peak is None
+
+    def at(self, moment: float) -> Price | None:
+        for starts, price in self.dated:
+            if moment >= starts:
+                return price
+        if self.off_peak is not None and is_off_peak(self.off_peak.entry["off_peak_pricing"], moment):
+            return self.off_peak
+        return self.price
+
+
+class PriceBook:
+    """Prices calls.
+
+    Args:
+        sources: where prices come from.
+        clock: Unix seconds, for calls that are priced without a time.
+
+    Raises:
+        ConfigError: a row of the user's is wrong; the message names it.
+    """
+
+    def __init__(self, sources: PriceSources | None = None, clock: Callable[[], float] = time.time) -> None:
+        self.sources = sources or PriceSources()
+        self._clock = clock
+        self._rows = overrides.parse(self.sources.rows)
+        self._cache: dict[PriceRequest, _Resolved] = {}
+
+    # --- maps ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def map(self) -> PriceMap:
+        """The map in use.
+
+        Raises:
+            PriceMapError: naming the file that cannot be read.
+        """
+        sources = self.sources
+        local = sources.local_map
+        path = sources.price_map or (local if local is not None and local.is_file() else pricemap.SNAPSHOT)
+        prices = pricemap.read(path)
+        if sources.lock is not None:
+            check(sources.lock, prices)
+        return prices
+
+    @cached_property
+    def _filling(self) -> PriceMap | None:
+        return pricemap.read_litellm() if self.sources.fill else None
+
+    # --- prices -------------------------------------------------------------------------------------------------
+
+    def price(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        provider: str | None = None,
+        service_tier: str | None = None,
+        at: datetime | float | None = None,
+        region: str | None = None,
+    ) -> Cost:
+        """What a usage costs.
+
+        Args:
+            model: the model's name, or its key of the price map.
+            usage: what was used.
+            provider: OTel's name of the provider, or LiteLLM's. Without it the model must be a key of the map.
+            service_tier: ``flex``, ``priority``, ``batch`` or as the provider spells it.
+            at: when, for dated prices and hours of the day; now by default.
+            region: cloud region, data residency or location.
+        """
+        return self.price_call(PriceRequest(provider, model, None, service_tier, region), usage, at=at)
+
+    def price_call(
+        self,
+        request: PriceRequest,
+        usage: Usage,
+        stated_cost: Any = None,
+        at: datetime | float | None = None,
+    ) -> Cost:
+        """What a call costs. A cost that the provider states wins, unless the user has set a price for the model.
+
+        A call without a price is counted, and the first of each model is logged.
+        """
+        resolved = self._cache.get(request)
+        if resolved is None:
+            resolved = self._resolve(request)
+        price = resolved.price if resolved.timeless else resolved.at(self._moment(at))
+        if stated_cost is not None and (price is None or price.source != "override"):
+            said = stated(stated_cost, price.key if price else None)
+            if said is not None:
+                return said
+        if price is None:
+            note_unknown(request.provider, request.response_model or request.request_model or "", resolved.hint)
+            return Cost("unpriced", note=resolved.hint)
+        return cost(price, usage)
+
+    def find(self, request: PriceRequest, at: datetime | float | None = None) -> Price | None:
+        """The price of a request, or None where none is known."""
+        return (self._cache.get(request) or self._resolve(request)).at(self._moment(at))
+
+    def _moment(self, at: datetime | float | None) -> float:
+        if at is None:
+            return self._clock()
+        if isinstance(at, datetime):
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        return at
+
+    # --- resolution ---------------------------------------------------------------------------------------------
+
+    def _resolve(self, request: PriceRequest) -> _Resolved:
+        names, owner = self._names(request)
+        found = self._mapped(owner, names, request)
+        dated = tuple((row.starts, self._own(row, owner, request)) for row in self._own_rows(request))
+        if found is None:
+            resolved = _Resolved(None, dated, hint="" if dated else self._hint(owner, names, request))
+        else:
+            resolved = _Resolved(found, dated, self._at_night(found, owner, request))
+        if len(self._cache) >= _MOST_NAMES:
+            self._cache.clear()
+        self._cache[request] = resolved
+        return resolved
+
+    def _names(self, request: PriceRequest) -> tuple[list[str], Provider]:
+        """The names to look for, best first, and whose they are. ``vendor/model`` without a provider names both."""
+        aliases = self.sources.aliases
+        asked = request.request_model
+        alias = aliases.get(asked or "") or aliases.get(request.response_model or "")
+        names = [name for name in (alias, request.response_model, asked) if name]
+        if request.provider is None and names and "/" in names[0] and names[0] not in self.map.models:
+            vendor, _, model = names[0].partition("/")
+            if known_provider(vendor):
+                return [model, *names], provider(vendor)
+        return names, provider(request.provider)
+
+    def _mapped(self, owner: Provider, names: list[str], request: PriceRequest) -> Price | None:
+        for prices in (self.map, None):
+            book = prices or self._filling
+            if book is None:
+                return None
+            key = naming.find(book.models, owner, names, request.region)
+            if key is not None:
+                return self._priced(key, book.models[key], book.meta, (owner, request))
+        return None
+
+    def _priced(self, key: str, entry: Entry, meta: MapMeta, whose: tuple[Provider, PriceRequest]) -> Price:
+        owner, request = whose
+        terms, note = terms_of(entry, request)
+        zero = not owner.local and _lists_only_zeros(entry)
+        return Price(
+            key,
+            compile_card(entry, terms),
+            entry,
+            "litellm",
+            meta.date,
+            terms.suffix,
+            owner.tools,
+            "zero_listed" if zero else "priced",
+            note,
+        )
+
+    def _at_night(self, price: Price, owner: Provider, request: PriceRequest) -> Price | None:
+        if "off_peak_pricing" not in price.entry:
+            return None
+        terms, note = terms_of(price.entry, request, off_peak=True)
+        card = compile_card(price.entry, terms)
+        return Price(price.key, card, price.entry, price.source, price.date, terms.suffix, owner.tools, note=note)
+
+    def _own_rows(self, request: PriceRequest) -> tuple[Row, ...]:
+        """The user's rows for a call: for the name that was asked for, else for the one that answered."""
+        for name in (request.request_model, request.response_model):
+            for spelled in (f"{request.provider}/{name}", name):
+                if spelled in self._rows:
+                    return self._rows[spelled]
+        return ()
+
+    def _own(self, row: Row, owner: Provider, request: PriceRequest) -> Price:
+        entry = dict(row.fields)
+        if row.same_as is not None:
+            key = naming.find(self.map.models, owner, [row.same_as], request.region)
+            key = key or naming.find(self.map.models, provider(None), [row.same_as], None)
+            entry = {**self.map.models.get(key or "", {}), **entry}
+        terms, note = terms_of(entry, request)
+        return Price(
+            row.name, compile_card(entry, terms), entry, "override", row.date, terms.suffix, owner.tools, note=note
+        )
+
+    def _hint(self, owner: Provider, names: list[str], request: PriceRequest) -> str:
+        name = names[0] if names else ""
+        if not name:
+            return "no price: the call names no model"
+        near = naming.nearest(self.map.models, owner, name)
+        known = f"; nearest known: {', '.join(near)}" if near else ""
+        whose = f" of {request.provider}" if request.provider else ""
+        return f'no price for {name!r}{whose}; set one in [tool.llmcost.prices."{name}"]{known}'
+
+
+def billed_tier(served: str | None, requested: str | None) -> str | None:
+    """The tier that a call is billed at: the one that served it; the one asked for only where the response is silent or
+    repeats ``auto``."""
+    if served is not None and served.lower() != "auto":
+        return served
+    return requested
+
+
+def terms_of(entry: Entry, request: PriceRequest, *, off_peak: bool = False) -> tuple[Terms, str | None]:
+    """The terms of an entry for a request, and a note where its tier is not known."""
+    tier = (request.service_tier or "").lower()
+    special = entry.get("provider_specific_entry") or {}
+    multiplier, uplift, note = 1.0, [], None
+    suffix = tiers().get(tier, "")
+    if isinstance(special.get(tier), (int, float)):
+        suffix, multiplier = "", float(special[tier])
+        uplift.append(f"× {multiplier:g} for {tier}")
+    elif tier not in tiers():
+        note = f"unknown service tier {request.service_tier!r}, priced at the standard rates"
+    region = _regional(entry, (request.region or "").lower())
+    if region is not None:
+        multiplier *= region
+        uplift.append(f"× {region:g} for region {request.region}")
+    return Terms(suffix, off_peak, multiplier, ", ".join(uplift)), note
+
+
+def _regional(entry: Entry, region: str) -> float | None:
+    """The uplift of a region: of data residency, of an endpoint that is not global, or of the provider's own kind."""
+    if not region:
+        return None
+    named = entry.get(f"regional_processing_uplift_multiplier_{region}")
+    if named is None and region != "global":
+        named = entry.get("regional_endpoint_uplift_multiplier")
+    if named is None:
+        named = (entry.get("provider_specific_entry") or {}).get(region)
+    return float(named) if isinstance(named, (int, float)) else None
+
+
+def _lists_only_zeros(entry: Entry) -> bool:
+    costs = [value for name, value in entry.items() if "cost" in name and isinstance(value, (int, float))]
+    return not any(costs) and not entry.get("tiered_pricing") and not entry.get("search_context_cost_per_query")

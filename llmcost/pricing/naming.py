@@ -1,0 +1,79 @@
+"""From a model's name, as programs and providers write it, to a key of the price map.
+
+The rules, in order; each is exact, none takes the longest prefix:
+
+1. the name itself, after each of the provider's prefixes;
+2. the same without what stands around it: ``models/…`` and ``publishers/…/models/…`` paths, the provider's own prefix,
+   the ARN of a Bedrock inference profile or foundation model, the suffix of a fine-tuned model;
+3. the same without a date at its end (``-2025-08-07``, ``-20250807``).
+
+An entry counts only if it is one of the provider's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from llmcost.pricing.pricemap import Entry
+from llmcost.pricing.tables import Provider
+
+_DATE: Final = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8})$")
+_ARN: Final = re.compile(
+    r"^arn:aws[\w-]*:bedrock:(?P<region>[\w-]*):\d*:(inference-profile|foundation-model)/(?P<name>.+)$"
+)
+_FINE_TUNED: Final = re.compile(r"^(ft:[^:]+):.*$")
+_WORDS: Final = re.compile(r"[a-z]+|\d+")
+
+
+def find(models: Mapping[str, Entry], provider: Provider, names: Iterable[str], region: str | None) -> str | None:
+    """The key that prices the first of these names that has one, or None."""
+    spelled = [spelling for name in names for spelling in spellings(name, provider)]
+    undated = [_DATE.sub("", name) for name in spelled if _DATE.search(name)]
+    for name in (*spelled, *undated):
+        for prefix in provider.prefixes:
+            key = _prefixed(prefix, name, region)
+            entry = models.get(key) if key else None
+            if entry is not None and provider.owns(entry.get("litellm_provider", "")):
+                return key
+    return None
+
+
+def spellings(name: str, provider: Provider) -> Iterator[str]:
+    """The name and its plainer forms, rules 1 and 2."""
+    if "%" in name:
+        name = unquote(name)
+    yield name
+    for prefix in provider.prefixes:
+        if prefix and name.startswith(prefix):
+            yield name.removeprefix(prefix)
+    if "models/" in name:
+        yield name.rpartition("models/")[2]
+    arn = _ARN.match(name)
+    if arn:
+        yield arn["name"]
+    tuned = _FINE_TUNED.match(name)
+    if tuned:
+        yield tuned[1]
+
+
+def _prefixed(prefix: str, name: str, region: str | None) -> str | None:
+    if "{region}" in prefix:
+        return prefix.format(region=region) + name if region else None
+    return prefix + name
+
+
+def nearest(models: Mapping[str, Entry], provider: Provider, name: str, count: int = 3) -> list[str]:
+    """Known names of the provider that share the most words with an unknown one; for a hint, never for a price."""
+    wanted = set(_WORDS.findall(name.lower()))
+    scored = []
+    for key, entry in models.items():
+        if provider.owns(entry.get("litellm_provider", "")):
+            words = set(_WORDS.findall(key.lower()))
+            shared = len(wanted & words)
+            if shared:
+                scored.append((shared / len(wanted | words), key))
+    scored.sort(key=lambda pair: (-pair[0], pair[1]))
+    return [key for score, key in scored[:count] if score >= 0.3]

@@ -1,0 +1,89 @@
+"""The tables of this package: providers, rules of billing and service tiers, read once from ``data/``."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+_DATA: Final = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Whose entries may price a provider's calls, and what precedes a model's name in their keys."""
+
+    litellm: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    local: bool = False
+    deployments: bool = False
+    tools: Mapping[str, float] = field(default_factory=dict)
+
+    def owns(self, litellm_provider: str) -> bool:
+        """Whether an entry of this ``litellm_provider`` is one of the provider's."""
+        return any(
+            litellm_provider == name or (name[-1] == "*" and litellm_provider.startswith(name[:-1]))
+            for name in self.litellm
+        )
+
+
+ANY: Final = Provider(("*",), ("",))
+"""Where no provider is known, a model must be named by its whole key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """Rules that the map does not write down, for the entries of one ``litellm_provider``."""
+
+    inclusive_thresholds: bool = False
+    cache_read_ratio: float | None = None
+    search_unit: str = "per_query"
+
+
+USUAL: Final = Billing()
+
+
+@functools.cache
+def provider(name: str | None) -> Provider:
+    """The provider of this name; one without a row is its own ``litellm_provider``."""
+    if not name:
+        return ANY
+    rows = _providers()
+    row = rows.get(name)
+    while row is not None and "same_as" in row:
+        row = rows.get(row["same_as"])
+    if row is None:
+        return Provider((name,), (f"{name}/", ""))
+    options = {**row, "litellm": tuple(row["litellm"]), "prefixes": tuple(row["prefixes"])}
+    return Provider(**options)
+
+
+def known_provider(name: str) -> bool:
+    """Whether the table has a row of this name."""
+    return name in _providers()
+
+
+@functools.cache
+def billing(litellm_provider: str) -> Billing:
+    """The rules for entries of this ``litellm_provider``."""
+    row = _load("entries.toml").get(litellm_provider)
+    return Billing(**row) if row else USUAL
+
+
+@functools.cache
+def tiers() -> Mapping[str, str]:
+    """Service tier, lower case, to the ending of the fields that price it."""
+    return _load("tiers.toml")
+
+
+@functools.cache
+def _providers() -> Mapping[str, Mapping[str, Any]]:
+    return _load("providers.toml")
+
+
+def _load(name: str) -> Mapping[str, Any]:
+    with (_DATA / name).open("rb") as file:
+        return tomllib.load(file)

@@ -33,7 +33,8 @@ LabelSource = Literal["map", "explicit", "inherited", "none"]
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a call used. Totals are inclusive: cached and written tokens are part of ``input_tokens``, one-hour writes
-    part of ``cache_write_tokens``, reasoning part of ``output_tokens``, audio and image tokens part of their total.
+    part of ``cache_write_tokens``, reasoning part of ``output_tokens``, audio, image and video tokens part of their
+    total, cached audio part of both cache and audio. Only ``citation_tokens`` come on top of the input.
 
     ``None`` in ``input_tokens`` or ``output_tokens`` means unknown; the details default to 0.
     """
@@ -47,6 +48,8 @@ class Usage:
     audio_input_tokens: int = 0
     audio_output_tokens: int = 0
     audio_cache_read_tokens: int = 0
+    image_cache_read_tokens: int = 0
+    video_cache_read_tokens: int = 0
     image_input_tokens: int = 0
     image_output_tokens: int = 0
     video_input_tokens: int = 0

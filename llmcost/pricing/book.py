@@ -293,13 +293,13 @@ def terms_of(entry: Entry, request: PriceRequest, *, off_peak: bool = False) -> 
     suffix = tiers().get(tier, "")
     if isinstance(special.get(tier), (int, float)):
         suffix, multiplier = "", float(special[tier])
-        uplift.append(f"× {multiplier:g} for {tier}")
+        uplift.append(f"x {multiplier:g} for {tier}")
     elif tier not in tiers():
         note = f"unknown service tier {request.service_tier!r}, priced at the standard rates"
     region = _regional(entry, (request.region or "").lower())
     if region is not None:
         multiplier *= region
-        uplift.append(f"× {region:g} for region {request.region}")
+        uplift.append(f"x {region:g} for region {request.region}")
     return Terms(suffix, off_peak, multiplier, ", ".join(uplift)), note
 
 

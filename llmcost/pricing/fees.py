@@ -18,7 +18,7 @@ _PIXELS: Final = re.compile(r"(\d+)\D+(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """One line of a receipt that is not tokens: so many units at so much each. ``usd`` is None where no price is known."""
+    """One line of a receipt that is not tokens: so many units at so much each; ``usd`` is None without a price."""
 
     kind: str
     units: float
@@ -28,8 +28,10 @@ class Fee:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit of usage: its attribute of ``Usage``, its kind on the receipt, the fields that may price it, best first, and
-    the class of tokens that measures the same thing (then tokens are billed and the unit is not)."""
+    """A unit of usage: its attribute of ``Usage``, its kind on the receipt, the fields that may price it, best first.
+
+    ``instead`` is the class of tokens that measures the same thing: where it is billed, the unit is not.
+    """
 
     attribute: str
     kind: str
@@ -109,7 +111,7 @@ def _rate(pricing: Pricing, names: tuple[str, ...]) -> tuple[float | None, str]:
     return None, names[0]
 
 
-def _requests(usage: Usage, pricing: Pricing) -> Iterator[Fee]:
+def _requests(_usage: Usage, pricing: Pricing) -> Iterator[Fee]:
     usd = pricing.entry.get("input_cost_per_request")
     if usd is not None:
         yield Fee("request", 1, float(usd), "input_cost_per_request")

@@ -1,7 +1,8 @@
-"""The formula: usage × rates = cost.
+"""The formula: usage times rates is cost.
 
-Tokens are split into classes that exclude each other, each class is billed at its rate, and what is not tokens is added
-as fees. A class that was used and has no rate makes the cost ``partial`` and is named in its note: unknown is not zero.
+Tokens are split into classes that exclude each other, each class is billed at its rate, and what is not tokens is
+added as fees. A class that was used and has no rate makes the cost ``partial`` and is named in its note: unknown is not
+zero.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ class Price:
 
 
 def split(usage: Usage) -> Counts:
-    """The tokens by class, each token in one class only. Details that contradict a total are cut to it.
+    """The tokens by class, each token in one class only.
 
     Cached tokens may be of any kind, so audio, images and video are billed only as far as the cache leaves room.
+    Details that contradict their total are cut to it.
     """
     total_in, total_out = usage.input_tokens or 0, usage.output_tokens or 0
     read, written, audio, image = (
@@ -67,14 +69,16 @@ def _split_input(usage: Usage, total: int) -> Counts:
     written = min(usage.cache_write_tokens, total - read)
     written_1h = min(usage.cache_write_1h_tokens, written)
     read_audio = min(usage.audio_cache_read_tokens, read)
+    read_image = min(usage.image_cache_read_tokens, read - read_audio)
     room = total - read - written
     audio = min(max(usage.audio_input_tokens - read_audio, 0), room)
-    image = min(usage.image_input_tokens, room - audio)
-    video = min(usage.video_input_tokens, room - audio - image)
+    image = min(max(usage.image_input_tokens - read_image, 0), room - audio)
+    video = min(max(usage.video_input_tokens - usage.video_cache_read_tokens, 0), room - audio - image)
     parts = (
         ("input", room - audio - image - video),
-        ("cache_read", read - read_audio),
+        ("cache_read", read - read_audio - read_image),
         ("audio_cache_read", read_audio),
+        ("image_cache_read", read_image),
         ("cache_write", written - written_1h),
         ("cache_write_1h", written_1h),
         ("audio_input", audio),

@@ -1,8 +1,8 @@
 """The user's own prices: rows of ``[tool.llmcost.prices."my-model"]``, in the price map's fields.
 
-A row may name ``from``, a date from which it holds; several dated rows stand in an array of tables, and the newest whose
-date has come wins. A row may name ``same_as``, a key of the map that it starts from; without it, the row is the whole
-entry.
+A row may name ``from``, a date from which it holds; several dated rows stand in an array of tables, and the newest
+whose date has come wins. A row may name ``same_as``, a key of the map that it starts from; without it, the row
+is the whole entry.
 """
 
 from __future__ import annotations

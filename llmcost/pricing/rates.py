@@ -32,6 +32,7 @@ TOKEN_CLASSES: Final = (
     TokenClass("input", "prompt", "input", "input_cost_per_token"),
     TokenClass("cache_read", "prompt", "cache_read", "cache_read_input_token_cost", "input"),
     TokenClass("audio_cache_read", "prompt", "cache_read", "cache_read_input_audio_token_cost", "cache_read"),
+    TokenClass("image_cache_read", "prompt", "cache_read", "cache_read_input_image_token_cost", "cache_read"),
     TokenClass("cache_write", "prompt", "cache_write", "cache_creation_input_token_cost", "input"),
     TokenClass("cache_write_1h", "prompt", "cache_write", "cache_creation_input_token_cost_above_1hr", "cache_write"),
     TokenClass("audio_input", "prompt", "audio", "input_cost_per_audio_token", "input"),
@@ -222,7 +223,7 @@ def _default_cache_read(entry: Entry, listed: dict[str, Rate]) -> None:
     ratio = billing(entry.get("litellm_provider", "")).cache_read_ratio
     if ratio is not None and "cache_read" not in listed and "input" in listed:
         base = listed["input"]
-        listed["cache_read"] = Rate(base.usd * ratio, base.field, f"× {ratio:g} for cached input")
+        listed["cache_read"] = Rate(base.usd * ratio, base.field, f"x {ratio:g} for cached input")
 
 
 def _resolved(name: str, listed: Mapping[str, Rate]) -> Rate | None:

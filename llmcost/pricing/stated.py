@@ -1,4 +1,4 @@
-"""A cost that the provider states in its response (OpenRouter, xAI, Perplexity): it is what will be billed, so it wins."""
+"""A cost that the provider states in its response (OpenRouter, xAI, Perplexity). It is what is billed, so it wins."""
 
 from __future__ import annotations
 

@@ -11,14 +11,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
 WORKERS ?= auto
 PYTEST_ARGS ?=
+FUZZ_CASES ?= 100000
 LITELLM := litellm==1.106.2
 
 ifeq ($(origin VENV), undefined)
 VENV := .venv
 READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.demo-ready
 endif
 
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade-strategy only-if-needed --upgrade
 ifdef INSTALLED
 export LLMCOST_TEST_INSTALLED := 1
 RUN := $(BIN)/python -P
@@ -28,19 +31,25 @@ RUN := $(BIN)/python
 endif
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help setup fmt lint type layers fast check test docs wheel clean
+.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs wheel clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(READY) ## make .venv with everything for development (other verbs do it when needed)
 
-.venv/.ready: pyproject.toml
+.venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "llmcost needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)" >&2; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
-	$(BIN)/python -m pip install --quiet --no-deps $(LITELLM)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) "pip>=25.1"
+
+.venv/.ready: pyproject.toml | .venv/bin/python
+	$(PIP) --editable . --group dev
+	$(PIP) --no-deps $(LITELLM)
+	@touch $@ .venv/.demo-ready
+
+.venv/.demo-ready: pyproject.toml | .venv/bin/python
+	$(PIP) --editable ".[demo]"
 	@touch $@
 
 fmt: $(READY) ## format the code and mend what ruff can mend
@@ -64,6 +73,19 @@ check: lint type layers fast ## lint, types, layers and fast tests; passes at ev
 
 test: $(READY) ## all tests, in parallel
 	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
+
+generated: $(READY) ## write the pages and blocks that repeat the code or show output
+	$(RUN) scripts/make_reference.py
+	$(RUN) scripts/make_readme.py
+
+demo: $(DEMO_READY) ## the main job: an example program, observed and reported
+	$(RUN) -m llmcost demo
+
+fuzz: $(READY) ## mutated bodies, streams, headers and splits; FUZZ_CASES=1000 for fewer
+	PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" $(RUN) tests/property/fuzz.py --count $(FUZZ_CASES)
+
+bench: $(READY) ## benchmarks, as medians
+	@for file in bench/*.py; do echo "== $$file"; $(RUN) "$$file" || exit; done
 
 docs: $(READY) ## build the documentation, strictly, into site/
 	$(RUN) -m mkdocs build --strict --quiet

@@ -1,0 +1,1 @@
+"""The morning of a small news desk, with a language model in most of its chores."""

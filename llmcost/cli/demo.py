@@ -1,0 +1,127 @@
+"""``llmcost demo``: a small news desk, a loopback server that plays the providers, and the report.
+
+The programs are in ``examples/`` of the source tree; the wheel carries them as ``llmcost/demo``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from llmcost import semconv
+from llmcost.errors import LLMCostError, MissingExtra
+
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+_FOLDERS: Final = (_PACKAGE / "demo", _PACKAGE.parent / "examples")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program of the demo and the packages that it needs."""
+
+    module: str
+    packages: tuple[str, ...]
+
+
+PROGRAMS: Final = (Program("newsroom", ("openai", "anthropic")), Program("newsroom_httpx", ("httpx",)))
+"""Best first: the demo runs the first program whose packages are installed."""
+
+
+def demo(
+    store: Annotated[
+        Path | None, typer.Option(help="Keep the calls in this folder, for further reports.", show_default=False)
+    ] = None,
+) -> None:
+    """Run an example program against a local server that answers like OpenAI and Anthropic, and report its cost."""
+    raise typer.Exit(run_demo(store))
+
+
+def run_demo(store: Path | None) -> int:
+    """Run program and report as a user would, as commands of their own.
+
+    Returns:
+        The exit code of the first command that failed, else 0.
+
+    Raises:
+        MissingExtra: where no program of the demo can run.
+        LLMCostError: where the example's files are not there.
+    """
+    folder, program = examples_folder(), choose_program()
+    with tempfile.TemporaryDirectory(prefix="llmcost-demo-") as scratch, provider_server(folder) as port:
+        kept = (store or Path(scratch)).resolve()
+        environment = demo_environment(os.environ, port, kept)
+        for arguments in (("run", "--", "python", "-m", program.module), ("report", "--run", "last")):
+            code = show(arguments, environment, folder / "newsroom")
+            if code:
+                return code
+    if store is not None:
+        _say(f"\nThe calls are in {store}. Try: LLMCOST_STORE={store} llmcost report --by model")
+    return 0
+
+
+def show(arguments: tuple[str, ...], environment: Mapping[str, str], directory: Path) -> int:
+    """Print a command of llmcost as a user would type it, run it, and return its exit code."""
+    _say(f"\n$ llmcost {' '.join(arguments)}")
+    command = [sys.executable, "-m", "llmcost", *(sys.executable if word == "python" else word for word in arguments)]
+    return subprocess.run(command, env=dict(environment), cwd=directory, check=False).returncode
+
+
+def choose_program() -> Program:
+    """The best program that can run with what is installed."""
+    for program in PROGRAMS:
+        if all(find_spec(package) is not None for package in program.packages):
+            if program is not PROGRAMS[0]:
+                missing = " and ".join(PROGRAMS[0].packages)
+                _say(f"{missing} are not both installed: this is the short demo, over plain {program.packages[0]}.")
+            return program
+    raise MissingExtra("llmcost demo", "demo")
+
+
+def examples_folder() -> Path:
+    """The folder of the example programs: inside the installed package, or in the source tree."""
+    for folder in _FOLDERS:
+        if (folder / "newsroom").is_dir():
+            return folder
+    raise LLMCostError(f"demo: the example programs are missing: {_FOLDERS[0]}")
+
+
+def demo_environment(environ: Mapping[str, str], port: int, store: Path) -> dict[str, str]:
+    """The environment of the demo: made-up keys, the local server as both providers, nothing exported."""
+    kept = {key: value for key, value in environ.items() if not key.startswith(("LLMCOST_", "OTEL_"))}
+    return kept | {
+        "OPENAI_API_KEY": "demo",
+        "ANTHROPIC_API_KEY": "demo",
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
+        "ANTHROPIC_BASE_URL": f"http://localhost:{port}",
+        "NO_PROXY": "127.0.0.1,localhost",
+        semconv.ENV_STORE.name: str(store),
+    }
+
+
+@contextmanager
+def provider_server(folder: Path) -> Iterator[int]:
+    """The local server in a process of its own; yields its port and ends it at the end."""
+    command = [sys.executable, "-m", "provider_server"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            line = server.stdout.readline() if server.stdout else ""
+            if not line.strip().isdigit():
+                raise LLMCostError("demo: the local provider server did not start")
+            yield int(line)
+        finally:
+            server.terminate()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,227 @@
+"""Writes the pages of ``docs/reference`` that repeat what the code says: ``make generated``.
+
+``--check`` writes nothing, names the pages that are stale and exits 1 if there are any.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+
+from llmcost import cli, semconv
+from llmcost.providers import descriptor, usage
+
+REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+NOTICE = "<!-- Written by scripts/make_reference.py. Don't edit; run: make generated -->"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def code(names: Iterable[str]) -> str:
+    """Names in code type, separated by commas."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def environment() -> str:
+    """The environment variables."""
+    return table(("variable", "meaning"), [(f"`{each.name}`", each.help) for each in semconv.ENVIRONMENT])
+
+
+def settings() -> str:
+    """The settings file, whole."""
+    return f"```toml\n{(REFERENCE / 'llmcost.toml').read_text(encoding='utf-8')}```"
+
+
+def attribute_sections() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The sections of ``semconv.py`` that hold attributes: title, and name with meaning for each constant."""
+    source = resources.files("llmcost").joinpath("semconv.py").read_text(encoding="utf-8")
+    body = ast.parse(source).body
+    titles = [
+        (number, found.group(1))
+        for number, line in enumerate(source.splitlines(), start=1)
+        if (found := re.match(r"# --- (.*?) -+$", line))
+    ]
+    ends = [number for number, _ in titles[1:]] + [len(source)]
+    for (start, title), end in zip(titles, ends, strict=True):
+        if title.startswith("span attributes"):
+            yield title, list(_constants([node for node in body if start < node.lineno < end]))
+
+
+def _constants(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        value = node.value if isinstance(node, ast.AnnAssign) else None
+        if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
+            continue
+        if value.value in {semconv.UNTRACKED, semconv.OTHER_MODEL}:
+            continue
+        doc = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+        yield value.value, str(doc)
+
+
+def attributes() -> str:
+    """The span attributes."""
+    parts = []
+    for title, rows in attribute_sections():
+        parts.append(f"## {title.removeprefix('span ').capitalize()}")
+        if any(doc for _, doc in rows):
+            parts.append(table(("attribute", "meaning"), [(f"`{name}`", doc) for name, doc in rows]))
+        else:
+            parts.append("Their meaning is that of OpenTelemetry's GenAI, HTTP and code conventions.")
+            parts.append("\n".join(f"- `{name}`" for name, _ in rows))
+    older = [(f"`{name}`", code(spellings)) for name, spellings in semconv.FOREIGN_SPELLINGS.items()]
+    parts.append("## Older and foreign spellings that are read\n\nThey are never written.")
+    parts.append(table(("written as", "also read"), older))
+    return "\n\n".join(parts)
+
+
+def metrics() -> str:
+    """The metrics."""
+    parts = []
+    for metric in semconv.METRICS:
+        facts = [
+            f"{metric.help}\n",
+            f"- {metric.kind}, unit `{metric.unit}`",
+            f"- attributes: {code(metric.attributes)}",
+        ]
+        if metric.buckets:
+            facts.append(f"- bounds: {', '.join(f'{bound:g}' for bound in metric.buckets)}")
+        parts.append(f"## `{metric.name}`\n\n" + "\n".join(facts))
+    return "\n\n".join(parts)
+
+
+def provider_documents() -> list[dict[str, Any]]:
+    """The providers' files, by name."""
+    folder = resources.files("llmcost.providers").joinpath("data")
+    files = sorted((item for item in folder.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name)
+    return [tomllib.loads(item.read_text(encoding="utf-8")) for item in files]
+
+
+def providers() -> str:
+    """The providers, and the keys of their files."""
+    rows = []
+    for document in provider_documents():
+        routes = document.get("route", [])
+        shapes = sorted({str(route.get("shape", "")) for route in routes if route.get("shape")})
+        rows.append((f"`{document['name']}`", code(document.get("hosts", [])) or "-", code(shapes) or "-"))
+    return "\n\n".join(
+        [
+            table(("provider", "hosts", "shapes"), rows),
+            "## What a provider's file may name",
+            "A provider is one TOML file in `llmcost/providers/data`, and fixtures.",
+            table(
+                ("table", "keys"),
+                [
+                    ("`[shape.NAME.request]`", code(sorted(descriptor.REQUEST_FIELDS))),
+                    ("`[shape.NAME.response]`", code(sorted(descriptor.RESPONSE_FIELDS))),
+                    ("`[shape.NAME.usage]`", code(sorted(usage.FIELDS))),
+                    ("`[shape.NAME.error]`", code(sorted(descriptor.ERROR_FIELDS))),
+                ],
+            ),
+        ]
+    )
+
+
+def command_line() -> str:
+    """The commands with their arguments and options."""
+    app = getattr(cli, "app", None)
+    parts: list[str] = []
+    group = typer.main.get_command(app) if app is not None else click.Group()
+    if isinstance(group, click.Group):
+        parts.extend(
+            text for name in sorted(group.commands) for text in _command(f"llmcost {name}", group.commands[name])
+        )
+    return "\n\n".join(parts)
+
+
+def _command(name: str, command: click.Command) -> Iterator[str]:
+    if command.hidden:
+        return
+    context = click.Context(command, info_name=name)
+    yield f"## `{name}`\n\n{(command.help or '').strip()}"
+    yield f"```text\n{command.get_usage(context)}\n```"
+    rows = [record for parameter in command.params if (record := parameter.get_help_record(context))]
+    rows = [(f"`{' '.join(form.split())}`", " ".join(text.split())) for form, text in rows if "--help" not in form]
+    if rows:
+        yield table(("option", "meaning"), rows)
+    if isinstance(command, click.Group):
+        for inner in sorted(command.commands):
+            yield from _command(f"{name} {inner}", command.commands[inner])
+
+
+PAGES: dict[str, tuple[str, Callable[[], str]]] = {
+    "attributes.md": (
+        """# Span attributes
+
+The span of a call is named `{operation} {model}` and has the kind CLIENT. Amounts are USD, as doubles. Attributes that
+don't apply are absent.""",
+        attributes,
+    ),
+    "cli.md": (
+        """# Command line
+
+Exit codes: 0 clean, 1 findings, 2 failure. Errors are one line that names the key, option or file at fault.""",
+        command_line,
+    ),
+    "environment.md": (
+        """# Environment variables
+
+They win over the [settings file](settings.md) and lose against arguments in code. Exporters, resource and sampling are
+set by OpenTelemetry's own `OTEL_*` variables.""",
+        environment,
+    ),
+    "metrics.md": (
+        """# Metrics
+
+`gen_ai.client.*` are emitted for spans of ours only (another instrumentation emits its own), the others for all calls.
+User ids are never attributes.""",
+        metrics,
+    ),
+    "providers.md": (
+        """# Providers
+
+A host that is not listed is recognised where path and body have the shape of a known API; see
+[own hosts](../how-to/hosts-and-prices.md) to name it.""",
+        providers,
+    ),
+    "settings.md": (
+        """# Settings file
+
+`llmcost.toml` is looked for in the working directory, then upwards; `LLMCOST_CONFIG` names another. The same table can
+stand in `pyproject.toml` as `[tool.llmcost]`. Arguments in code win over `LLMCOST_*`, those over the file, the file
+over the defaults. A wrong value is an error of one line that names the key.
+
+The complete file, each setting with its default or an example; a test loads it:""",
+        settings,
+    ),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write the pages, or compare them."""
+    stale = []
+    for name, (intro, make) in PAGES.items():
+        path, text = REFERENCE / name, f"{NOTICE}\n\n{intro}\n\n{make()}".rstrip() + "\n"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in argv:
+                path.write_text(text, encoding="utf-8")
+    if stale:
+        print(f"{'stale, run make generated' if '--check' in argv else 'written'}: {', '.join(stale)}")
+    return 1 if stale and "--check" in argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import site
-import sys
 import sysconfig
 import weakref
 from collections.abc import Callable
@@ -141,7 +140,7 @@ def _main_name(frame: FrameType, code: CodeType) -> str:
 
 
 def is_library(filename: str, module: object = None) -> bool:
-    """Whether code of this file is not the user's: the standard library, installed packages, llmcost, generated code."""
+    """Whether code of this file is not the user's: standard library, installed packages, llmcost, generated code."""
     if filename.startswith("<"):
         # `python -c`, the prompt and notebooks run as the main module; dataclasses and the like do not.
         return module != "__main__"
@@ -168,8 +167,3 @@ def _working_directory() -> str | None:
         return os.getcwd()
     except OSError:
         return None
-
-
-def caller(depth: int = 1) -> FrameType:
-    """The frame ``depth`` levels above the function that calls this."""
-    return sys._getframe(depth + 1)

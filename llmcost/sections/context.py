@@ -65,14 +65,16 @@ class Verb:
         return _DONE
 
     def __call__(self, function: Decorated) -> Decorated:
+        """Decorate a function, coroutine function, generator or async generator."""
         return decorate(function, self.derive)
 
     def _enter(self, frame: FrameType) -> None:
         scope = self.derive(current(frame))
         held = None
         if _is_step(frame):
-            scope = replace(scope, generating=Generating(id(frame), worker()))
-            held = HeldScope(scope, id(frame))
+            mark = Generating(id(frame), worker())
+            scope = replace(scope, generating=mark)
+            held = HeldScope(scope, mark)
         self._entered.append(_Entered(scope, put(scope), held))
 
     def _leave(self, frame: FrameType) -> None:
@@ -160,6 +162,7 @@ class context(Verb):  # noqa: N801 - reads as a verb at the place of use
         self._keys = {key: str(value) for key, value in keys.items() if value is not None}
 
     def derive(self, scope: Scope) -> Scope:
+        """Lay what was given over the outer record."""
         changes: dict[str, Any] = dict(self._changes)
         if self._tags:
             changes["tags"] = tuple(dict.fromkeys((*scope.tags, *self._tags)))
@@ -180,6 +183,7 @@ class section(Verb):  # noqa: N801 - reads as a verb at the place of use
         self._name = str(name)
 
     def derive(self, scope: Scope) -> Scope:
+        """Append the name to the outer path."""
         return scope.derive(section_path=f"{scope.section_path}/{self._name}" if scope.section_path else self._name)
 
 
@@ -193,4 +197,5 @@ class label(Verb):  # noqa: N801 - reads as a verb at the place of use
         self._label = str(name)
 
     def derive(self, scope: Scope) -> Scope:
+        """Set the label over any other."""
         return scope.derive(override=self._label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -45,10 +46,8 @@ def _starts() -> list[str]:
     entry = getattr(sys.modules.get("__main__"), "__file__", None)
     if isinstance(entry, str):
         starts.append(os.path.dirname(os.path.abspath(entry)))
-    try:
+    with contextlib.suppress(OSError):  # the working directory may have been removed
         starts.append(os.getcwd())
-    except OSError:  # the working directory was removed
-        pass
     if sys.path and os.path.isdir(sys.path[0]):
         starts.append(sys.path[0])
     return starts

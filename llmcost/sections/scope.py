@@ -22,12 +22,19 @@ from llmcost.calls import Attribution
 KEY: Final = create_key("llmcost.scope")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Generating:
-    """Marks a record that was set inside a generator: between two steps it must not reach whoever drives it."""
+    """Marks a record that was set inside a generator: between two steps it must not reach whoever drives it.
+
+    Attributes:
+        frame: ``id`` of the generator's frame.
+        worker: the thread and task that ran the step in which the record was set.
+        ended: set when the block was left. What is then still found of the record, in whatever context, is a residue.
+    """
 
     frame: int
     worker: tuple[int, int]
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,14 +94,16 @@ ROOT: Final = Scope()
 class HeldScope:
     """A record held by a ``with`` block of a generator; it is gone when the generator is, even if that never ended."""
 
-    __slots__ = ("__weakref__", "covered", "frame", "scope")
+    __slots__ = ("__weakref__", "_mark", "covered", "frame", "scope")
 
-    def __init__(self, scope: Scope, frame: int) -> None:
+    def __init__(self, scope: Scope, mark: Generating) -> None:
         self.scope = scope
-        self.frame = frame
+        self.frame = frame = mark.frame
         self.covered = _in_generators.get(frame)
+        self._mark = mark
 
         def forget(reference: weakref.ref[HeldScope]) -> None:
+            mark.ended = True
             if _in_generators.get(frame) is reference:
                 _in_generators.pop(frame, None)
 
@@ -102,6 +111,7 @@ class HeldScope:
 
     def release(self) -> None:
         """Leave the block: the record of the block around it in the same generator applies again."""
+        self._mark.ended = True
         if self.covered is not None and self.covered() is not None:
             _in_generators[self.frame] = self.covered
         else:
@@ -144,7 +154,7 @@ def _among_generators(scope: Scope, frame: FrameType) -> Scope:
 
 def _left_behind(mark: Generating, on_stack: set[int]) -> bool:
     """Another task or thread inherited the record when it was started; the same one only sees it between two steps."""
-    return mark.frame not in on_stack and mark.worker == worker()
+    return mark.ended or (mark.frame not in on_stack and mark.worker == worker())
 
 
 def worker() -> tuple[int, int]:

@@ -100,7 +100,8 @@ def test_records_are_reused_per_place_line_and_context(program: Program) -> None
     function = program("def summarize():\n    return [call() for _ in range(3)] + [\n  call()]\n")["summarize"]
     one, two, three, other_line = function()
     assert one is two is three
-    assert other_line is not one and other_line.site.line == 3
+    assert other_line is not one
+    assert other_line.site.line == 3
     with verbs.context(user_id="u"):
         assert function()[0].user_id == "u"
     assert function()[0] is one
@@ -125,7 +126,9 @@ def test_a_changed_map_gives_new_labels(program: Program, root: Path) -> None:
     now = [0.0]
     path = root / ".llmcost" / "semantic_map.json"
     watching = Sections(path, clock=lambda: now[0])
-    function = program("def summarize():\n    return c()\n", c=lambda: watching.attribute(sys._getframe(1)))["summarize"]
+    function = program("def summarize():\n    return c()\n", c=lambda: watching.attribute(sys._getframe(1)))[
+        "summarize"
+    ]
     assert function().label == "summarization"
     path.write_text(json.dumps({"app/a.py": {"summarize": "news_digest"}}))
     assert function().label == "summarization"
@@ -134,9 +137,13 @@ def test_a_changed_map_gives_new_labels(program: Program, root: Path) -> None:
 
 
 def test_libraries_and_generated_code_are_not_the_programs() -> None:
-    assert is_library(json.__file__) and is_library(pytest.__file__)
-    assert is_library(verbs.__file__) and is_library("<string>", "dataclasses") and is_library("<frozen runpy>", "x")
-    assert not is_library("<stdin>", "__main__") and not is_library(__file__)
+    assert is_library(json.__file__)
+    assert is_library(pytest.__file__)
+    assert is_library(verbs.__file__)
+    assert is_library("<string>", "dataclasses")
+    assert is_library("<frozen runpy>", "x")
+    assert not is_library("<stdin>", "__main__")
+    assert not is_library(__file__)
 
 
 def test_frames_of_libraries_are_passed_over(program: Program, sections: Sections) -> None:
@@ -168,9 +175,7 @@ def test_no_absolute_path_leaves_for_code_outside_of_the_root(program: Program, 
     assert namespace["f"]().site.file == "pkg/mod.py"
 
 
-def test_a_package_may_carry_its_map_as_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_may_carry_its_map_as_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "site-packages" / "shop_with_map"
     (package / ".llmcost").mkdir(parents=True)
     (package / ".llmcost" / "semantic_map.json").write_text('{"src/shop_with_map/bot.py": {"reply": "bot"}}')

@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -140,9 +139,7 @@ def test_a_changed_map_is_read_again_but_not_before_its_time(tmp_path: Path) -> 
     assert watched.refresh().section("a.py", "f") == Section("second")
 
 
-def test_a_broken_map_warns_once_and_the_last_good_one_stays(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_broken_map_warns_once_and_the_last_good_one_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(tmp_path, {"a.py": {"f": "good"}})
     clock = Clock()
     watched = WatchedMap(path, clock=clock)
@@ -155,7 +152,7 @@ def test_a_broken_map_warns_once_and_the_last_good_one_stays(
     write(tmp_path, {"a.py": {"f": "better"}})
     clock.now += INTERVAL
     assert watched.refresh().section("a.py", "f") == Section("better")
-    os.unlink(path)
+    path.unlink()
     clock.now += INTERVAL
     assert watched.refresh().section("a.py", "f") == Section("better")
 

@@ -1,1 +1,65 @@
-"""llmcost: what your LLM calls cost, by what the code does."""
+"""llmcost: what your LLM calls cost, by what the code does.
+
+``llmcost.observe()`` switches it on; ``context``, ``section`` and ``label`` say who, where and what for;
+``price`` prices a usage. Everything is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from llmcost.calls import Call, Cost, Usage
+    from llmcost.config import Config
+    from llmcost.errors import BudgetExceeded, ConfigError, LLMCostError
+    from llmcost.instrumentor import LLMCostInstrumentor, force_flush, observe, price, shutdown
+    from llmcost.sections.context import context, label, section
+
+_WHERE: Final = {
+    "BudgetExceeded": "llmcost.errors",
+    "Call": "llmcost.calls",
+    "Config": "llmcost.config",
+    "ConfigError": "llmcost.errors",
+    "Cost": "llmcost.calls",
+    "LLMCostError": "llmcost.errors",
+    "LLMCostInstrumentor": "llmcost.instrumentor",
+    "Usage": "llmcost.calls",
+    "context": "llmcost.sections.context",
+    "force_flush": "llmcost.instrumentor",
+    "label": "llmcost.sections.context",
+    "observe": "llmcost.instrumentor",
+    "price": "llmcost.instrumentor",
+    "section": "llmcost.sections.context",
+    "shutdown": "llmcost.instrumentor",
+}
+
+__all__ = [
+    "BudgetExceeded",
+    "Call",
+    "Config",
+    "ConfigError",
+    "Cost",
+    "LLMCostError",
+    "LLMCostInstrumentor",
+    "Usage",
+    "context",
+    "force_flush",
+    "label",
+    "observe",
+    "price",
+    "section",
+    "shutdown",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'llmcost' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "calls", "errors", "semconv"]

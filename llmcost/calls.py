@@ -1,12 +1,11 @@
-"""The records: what one call used, what it cost, where it came from; and their public form, span attributes.
+"""The records: what one call used, what it cost, where it came from.
 
-A :class:`Call` is built once, when a call is finished, and never changes. Processors, store and reports read it;
-only this module knows how it is written on a span.
+A :class:`Call` is built once, when a call is finished, and never changes. Processors, store and reports read it; its
+public form on a span is written and read by :mod:`llmcost.attributes`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -157,6 +156,7 @@ class Call:
     """One request to a model: the record that spans, metrics, store and reports are made from.
 
     ``started_ns`` is Unix time in nanoseconds; ``duration`` and ``time_to_first_chunk`` are seconds.
+    ``adopted`` says that the span belongs to another instrumentation, which then emits the conventions' metrics.
     ``error_type`` is the provider's error type, an exception's name or an HTTP status as text.
     """
 
@@ -189,6 +189,7 @@ class Call:
     budget_action: str = "allow"
     budget_name: str | None = None
     run_id: str | None = None
+    adopted: bool = False
     trace_id: str | None = None
     span_id: str | None = None
     counted_by: str | None = None
@@ -237,90 +238,3 @@ def call_type_of(label: str, operation: str) -> str:
         if word in label:
             return kind
     return by_operation
-
-
-# --- public form ------------------------------------------------------------------------------------------------
-
-
-def start_attributes(call_facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that are set when the span is created, because samplers may read them. Drops what is None."""
-    return {key: value for key, value in call_facts.items() if value is not None}
-
-
-_USAGE_ATTRIBUTES: Final = (
-    ("cache_read_tokens", semconv.CACHE_READ_TOKENS),
-    ("cache_write_tokens", semconv.CACHE_WRITE_TOKENS),
-    ("reasoning_tokens", semconv.REASONING_TOKENS),
-    ("audio_input_tokens", semconv.AUDIO_INPUT_TOKENS),
-    ("audio_output_tokens", semconv.AUDIO_OUTPUT_TOKENS),
-    ("image_input_tokens", semconv.IMAGE_INPUT_TOKENS),
-    ("image_output_tokens", semconv.IMAGE_OUTPUT_TOKENS),
-)
-
-
-def usage_attributes(usage: Usage) -> dict[str, Any]:
-    """Token counts under the conventions' names. Unknown totals and zero details are left out."""
-    out: dict[str, Any] = {}
-    if usage.input_tokens is not None:
-        out[semconv.INPUT_TOKENS] = usage.input_tokens
-    if usage.output_tokens is not None:
-        out[semconv.OUTPUT_TOKENS] = usage.output_tokens
-    for name, attribute in _USAGE_ATTRIBUTES:
-        value = getattr(usage, name)
-        if value:
-            out[attribute] = value
-    return out
-
-
-def cost_attributes(cost: Cost) -> dict[str, Any]:
-    """Cost in USD under OpenInference's and our names. No price means no ``llm.cost.*`` attribute at all."""
-    out: dict[str, Any] = {semconv.COST_STATUS: cost.status}
-    if cost.total is not None:
-        out[semconv.COST_TOTAL] = cost.total
-        out[semconv.COST_PROMPT] = cost.prompt or 0.0
-        out[semconv.COST_COMPLETION] = cost.completion or 0.0
-        if cost.fees:
-            out[semconv.COST_FEES] = cost.fees
-        for kind, amount in cost.prompt_details.items():
-            out[semconv.COST_PROMPT_DETAILS + kind] = amount
-        for kind, amount in cost.completion_details.items():
-            out[semconv.COST_COMPLETION_DETAILS + kind] = amount
-    if cost.price_key is not None:
-        out[semconv.COST_PRICE_KEY] = cost.price_key
-    if cost.price_source is not None:
-        out[semconv.COST_PRICE_SOURCE] = cost.price_source
-    if cost.price_date is not None:
-        out[semconv.COST_PRICE_DATE] = cost.price_date
-    if cost.note is not None:
-        out[semconv.COST_NOTE] = cost.note
-    return out
-
-
-def attribution_attributes(attribution: Attribution) -> dict[str, Any]:
-    """Label, call site and context under their names."""
-    out: dict[str, Any] = {
-        semconv.SEMANTIC_LABEL: attribution.label,
-        semconv.SEMANTIC_LABEL_SOURCE: attribution.label_source,
-    }
-    site = attribution.site
-    if site is not None:
-        out[semconv.CODE_FUNCTION] = site.function
-        out[semconv.CODE_FILE] = site.file
-        out[semconv.CODE_LINE] = site.line
-    for name, value in (
-        (semconv.SECTION_PATH, attribution.section_path),
-        (semconv.USER_ID, attribution.user_id),
-        (semconv.SESSION_ID, attribution.session_id),
-        (semconv.CONVERSATION_ID, attribution.conversation_id),
-        (semconv.AGENT_NAME, attribution.agent),
-        (semconv.WORKFLOW_NAME, attribution.workflow),
-    ):
-        if value is not None:
-            out[name] = value
-    if attribution.tags:
-        out[semconv.TAGS] = attribution.tags
-    if attribution.metadata:
-        out[semconv.METADATA] = json.dumps(attribution.metadata, default=str, sort_keys=True)
-    for key, text in attribution.context.items():
-        out[semconv.CONTEXT_PREFIX + key] = text
-    return out

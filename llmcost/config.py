@@ -28,7 +28,7 @@ class Config:
         headers: headers of the OTLP exporter.
         service_name: ``service.name`` of the resource, where llmcost sets the provider up.
         http_spans: what happens to the network leg: ``keep`` (the application's choice stays), ``on``, ``off``.
-        store: folder of the local store, or None for no store.
+        store: folder of the local store; None for no store; ``auto`` writes one where nothing is exported.
         metrics: whether metrics are recorded.
         map_path: the semantic map; None finds ``.llmcost/semantic_map.json`` upwards from the entry script.
         default_label: label of calls that no mapped function made; None means ``untracked``.
@@ -47,7 +47,7 @@ class Config:
     headers: Mapping[str, str] = field(default_factory=dict)
     service_name: str | None = None
     http_spans: HttpSpans = "keep"
-    store: Path | None = None
+    store: Path | Literal["auto"] | None = "auto"
     metrics: bool = True
     map_path: Path | None = None
     default_label: str | None = None
@@ -176,8 +176,10 @@ def _checked(where: str, key: str, value: Any, base: Path) -> Any:
     return value
 
 
-def _store(value: Any, base: Path) -> Path | None:
+def _store(value: Any, base: Path) -> Path | Literal["auto"] | None:
     text = str(value)
+    if text == "auto":
+        return "auto"
     if value is False or text.lower() in _OFF:
         return None
     if value is True or text.lower() in _ON:

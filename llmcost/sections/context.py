@@ -13,8 +13,10 @@ from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from types import FrameType, TracebackType
 from typing import Any, Final, TypeVar
 
-from llmcost.sections.decorate import Activity, decorate
-from llmcost.sections.scope import KEY, Generating, HeldScope, Scope, current, is_current, put, worker
+from opentelemetry.context import Context
+
+from llmcost.sections.decorate import decorate
+from llmcost.sections.scope import Generating, HeldScope, Scope, current, is_current, put, take_back, worker
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -23,12 +25,12 @@ _CONTEXT_MANAGER_DRIVERS: Final = ("contextlib", "_pytest.", "pytest_asyncio.", 
 
 
 class _Entered:
-    __slots__ = ("held", "placed", "scope")
+    __slots__ = ("before", "held", "scope")
 
-    def __init__(self, scope: Scope, held: HeldScope | None) -> None:
+    def __init__(self, scope: Scope, before: Context, held: HeldScope | None) -> None:
         self.scope = scope
+        self.before = before
         self.held = held
-        self.placed = put(scope)
 
 
 class Verb:
@@ -64,7 +66,7 @@ class Verb:
 
     def __call__(self, function: Decorated) -> Decorated:
         """Decorate a function, coroutine function, generator or async generator."""
-        return decorate(function, lambda frame: Activity({KEY: self.derive(current(frame))}))
+        return decorate(function, self.derive)
 
     def _enter(self, frame: FrameType) -> None:
         scope = self.derive(current(frame))
@@ -73,12 +75,12 @@ class Verb:
             mark = Generating(id(frame), worker())
             scope = replace(scope, generating=mark)
             held = HeldScope(scope, mark)
-        self._entered.append(_Entered(scope, held))
+        self._entered.append(_Entered(scope, put(scope), held))
 
     def _leave(self, frame: FrameType) -> None:
         entered = self._innermost(id(frame))
         self._entered.remove(entered)
-        entered.placed.remove()
+        take_back(entered.scope, entered.before)
         if entered.held is not None:
             entered.held.release()
 

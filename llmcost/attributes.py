@@ -1,0 +1,121 @@
+"""A call's public form: how the record is written on a span, and read back from spans of others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from llmcost import semconv
+from llmcost.calls import Attribution, Cost, Usage
+
+_USAGE_ATTRIBUTES: Final = (
+    ("cache_read_tokens", semconv.CACHE_READ_TOKENS),
+    ("cache_write_tokens", semconv.CACHE_WRITE_TOKENS),
+    ("reasoning_tokens", semconv.REASONING_TOKENS),
+    ("audio_input_tokens", semconv.AUDIO_INPUT_TOKENS),
+    ("audio_output_tokens", semconv.AUDIO_OUTPUT_TOKENS),
+    ("image_input_tokens", semconv.IMAGE_INPUT_TOKENS),
+    ("image_output_tokens", semconv.IMAGE_OUTPUT_TOKENS),
+)
+
+
+def usage_attributes(usage: Usage) -> dict[str, Any]:
+    """Token counts under the conventions' names. Unknown totals and zero details are left out."""
+    out: dict[str, Any] = {}
+    if usage.input_tokens is not None:
+        out[semconv.INPUT_TOKENS] = usage.input_tokens
+    if usage.output_tokens is not None:
+        out[semconv.OUTPUT_TOKENS] = usage.output_tokens
+    for name, attribute in _USAGE_ATTRIBUTES:
+        value = getattr(usage, name)
+        if value:
+            out[attribute] = value
+    return out
+
+
+def cost_attributes(cost: Cost) -> dict[str, Any]:
+    """Cost in USD under OpenInference's and our names. No price means no ``llm.cost.*`` attribute at all."""
+    out: dict[str, Any] = {semconv.COST_STATUS: cost.status}
+    if cost.total is not None:
+        out[semconv.COST_TOTAL] = cost.total
+        out[semconv.COST_PROMPT] = cost.prompt or 0.0
+        out[semconv.COST_COMPLETION] = cost.completion or 0.0
+        if cost.fees:
+            out[semconv.COST_FEES] = cost.fees
+        for kind, amount in cost.prompt_details.items():
+            out[semconv.COST_PROMPT_DETAILS + kind] = amount
+        for kind, amount in cost.completion_details.items():
+            out[semconv.COST_COMPLETION_DETAILS + kind] = amount
+    if cost.price_key is not None:
+        out[semconv.COST_PRICE_KEY] = cost.price_key
+    if cost.price_source is not None:
+        out[semconv.COST_PRICE_SOURCE] = cost.price_source
+    if cost.price_date is not None:
+        out[semconv.COST_PRICE_DATE] = cost.price_date
+    if cost.note is not None:
+        out[semconv.COST_NOTE] = cost.note
+    return out
+
+
+def attribution_attributes(attribution: Attribution) -> dict[str, Any]:
+    """Label, call site and context under their names."""
+    out: dict[str, Any] = {
+        semconv.SEMANTIC_LABEL: attribution.label,
+        semconv.SEMANTIC_LABEL_SOURCE: attribution.label_source,
+    }
+    site = attribution.site
+    if site is not None:
+        out[semconv.CODE_FUNCTION] = site.function
+        out[semconv.CODE_FILE] = site.file
+        out[semconv.CODE_LINE] = site.line
+    for name, value in (
+        (semconv.SECTION_PATH, attribution.section_path),
+        (semconv.USER_ID, attribution.user_id),
+        (semconv.SESSION_ID, attribution.session_id),
+        (semconv.CONVERSATION_ID, attribution.conversation_id),
+        (semconv.AGENT_NAME, attribution.agent),
+        (semconv.WORKFLOW_NAME, attribution.workflow),
+    ):
+        if value is not None:
+            out[name] = value
+    if attribution.tags:
+        out[semconv.TAGS] = attribution.tags
+    if attribution.metadata:
+        out[semconv.METADATA] = json.dumps(attribution.metadata, default=str, sort_keys=True)
+    for key, text in attribution.context.items():
+        out[semconv.CONTEXT_PREFIX + key] = text
+    return out
+
+
+# --- reading spans of others ------------------------------------------------------------------------------------
+
+
+def read(attributes: Mapping[str, Any], name: str) -> Any:
+    """The value of a conventions' attribute in its newest, an older or a foreign spelling; None where there is none."""
+    value = attributes.get(name)
+    if value is not None:
+        return value
+    for old in semconv.FOREIGN_SPELLINGS.get(name, ()):
+        value = attributes.get(old)
+        if value is not None:
+            return value
+    return None
+
+
+def usage_of(attributes: Mapping[str, Any], *, exclusive_input: bool = False) -> Usage:
+    """The usage that a span of another instrumentation states.
+
+    Args:
+        attributes: the span's attributes, in any of the known spellings.
+        exclusive_input: the instrumentation counts cached and written tokens apart from the input (OpenLIT does).
+    """
+    found: dict[str, Any] = {field: _count(read(attributes, name)) or 0 for field, name in _USAGE_ATTRIBUTES}
+    given = _count(read(attributes, semconv.INPUT_TOKENS))
+    if given is not None and exclusive_input:
+        given += found["cache_read_tokens"] + found["cache_write_tokens"]
+    return Usage(input_tokens=given, output_tokens=_count(read(attributes, semconv.OUTPUT_TOKENS)), **found)
+
+
+def _count(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and value >= 0 else None

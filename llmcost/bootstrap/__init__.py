@@ -1,0 +1,1 @@
+"""Code that runs inside a program which ``llmcost run`` starts, before the program itself."""

@@ -1,0 +1,31 @@
+"""Loaded by every Python process below ``llmcost run``: workers and reloaded processes inherit the path to it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+
+def _start() -> None:
+    try:
+        from llmcost.exchange.guard import guard
+        from llmcost.instrumentor import observe
+    except ImportError:  # an interpreter that llmcost is not installed for
+        return
+    with guard("bootstrap"):
+        observe()
+
+
+def _next_sitecustomize() -> None:
+    """Run the program's own ``sitecustomize``, which this file stands before."""
+    here = Path(__file__).resolve().parent
+    rest = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
+    spec = PathFinder.find_spec("sitecustomize", rest)
+    if spec is not None and spec.loader is not None:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+_start()
+_next_sitecustomize()

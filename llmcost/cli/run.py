@@ -1,0 +1,64 @@
+"""``llmcost run``: the unchanged program, observed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from llmcost import bootstrap, config, semconv
+from llmcost.errors import ConfigError
+
+_BOOTSTRAP: Final = str(Path(bootstrap.__file__).parent)
+
+
+def environment(environ: Mapping[str, str], run_id: str) -> dict[str, str]:
+    """The environment of an observed program: our ``sitecustomize`` first on the path, a store and a run id.
+
+    It stays in place for the processes that the program starts, such as workers and reloaders.
+    """
+    out = dict(environ)
+    paths = [entry for entry in out.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != _BOOTSTRAP]
+    out["PYTHONPATH"] = os.pathsep.join([_BOOTSTRAP, *paths])
+    out.setdefault(semconv.ENV_RUN_ID.name, run_id)
+    out.setdefault(semconv.ENV_STORE.name, str(config.DEFAULT_STORE.resolve()))
+    out.setdefault(semconv.ENV_HTTP_SPANS.name, "off")
+    return out
+
+
+def command_of(arguments: Sequence[str]) -> list[str]:
+    """The command to run; a Python file or a bare ``-m`` runs with this Python."""
+    command = list(arguments)
+    if command[:1] == ["--"]:
+        command = command[1:]
+    if not command:
+        raise ConfigError("run: name a program, as in: llmcost run -- python app.py")
+    if command[0].endswith(".py") or command[0] in ("-m", "-c"):
+        command.insert(0, sys.executable)
+    if shutil.which(command[0]) is None:
+        raise ConfigError(f"run: no such program: {command[0]}")
+    return command
+
+
+def run(
+    arguments: Annotated[list[str], typer.Argument(metavar="-- COMMAND", help="The program and its arguments.")],
+) -> None:
+    """Run a program unchanged and record what its LLM calls cost. Then see: llmcost report."""
+    command = command_of(arguments)
+    settings = config.load()
+    run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    if settings.map_path is None and not _has_map():
+        sys.stderr.write("llmcost: no semantic map, calls will be 'untracked'; run: llmcost scan\n")
+        sys.stderr.flush()
+    os.execvpe(command[0], command, environment(os.environ, run_id))  # noqa: S606
+
+
+def _has_map() -> bool:
+    here = Path.cwd()
+    return any((folder / ".llmcost" / "semantic_map.json").is_file() for folder in (here, *here.parents))

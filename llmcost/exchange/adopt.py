@@ -1,0 +1,59 @@
+"""Whose span is it? An open GenAI span of another instrumentation, or of an SDK itself, is adopted, never doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+
+from llmcost import semconv
+
+_OPENINFERENCE_KIND: Final = "openinference.span.kind"
+_OPENINFERENCE_KINDS: Final = frozenset({"LLM", "EMBEDDING", "RERANKER"})
+_OPENLLMETRY_REQUEST_TYPE: Final = "llm.request.type"
+_SUPPRESS_LANGUAGE_MODEL: Final = "suppress_language_model_instrumentation"
+
+
+def adoptable(span: trace.Span) -> bool:
+    """Whether a span that is open at the HTTP client stands for the model call which is about to be sent.
+
+    Agent, workflow and tool spans do not: they only surround the call.
+    """
+    if not span.is_recording():
+        return False
+    attributes: Mapping[str, Any] | None = getattr(span, "attributes", None)
+    if not attributes:
+        return False
+    operation = attributes.get(semconv.OPERATION_NAME)
+    if operation is not None:
+        return operation in semconv.PRICED_OPERATIONS
+    kind = attributes.get(_OPENINFERENCE_KIND)
+    if kind is not None:
+        return kind in _OPENINFERENCE_KINDS
+    return _OPENLLMETRY_REQUEST_TYPE in attributes
+
+
+def may_create_span() -> bool:
+    """False where the program has switched instrumentation off for this context; calls are still counted."""
+    return is_instrumentation_enabled() and not otel_context.get_value(_SUPPRESS_LANGUAGE_MODEL)
+
+
+_NEVER_ON_ADOPTED: Final = (semconv.ERROR_TYPE,)
+
+
+def absent_from(span: trace.Span, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be written on an adopted span: our own names always, the conventions' names only where absent."""
+    present: Mapping[str, Any] = getattr(span, "attributes", None) or {}
+    return {
+        name: value
+        for name, value in attributes.items()
+        if name.startswith(("llm.", "llmcost."))
+        or (name not in present and name not in _NEVER_ON_ADOPTED and not _spelt_otherwise(name, present))
+    }
+
+
+def _spelt_otherwise(name: str, present: Mapping[str, Any]) -> bool:
+    return any(old in present for old in semconv.FOREIGN_SPELLINGS.get(name, ()))

@@ -1,0 +1,155 @@
+"""What the flow works with: the collaborators, composed once by the instrumentor, and the one that is active now."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+
+from llmcost.calls import Attribution, Call
+from llmcost.exchange.estimate import TokenRates
+from llmcost.pricing import PriceBook
+from llmcost.providers import Registry
+
+if TYPE_CHECKING:
+    from llmcost.exchange.open_call import OpenCall
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where time comes from: Unix time in nanoseconds for records, a monotonic one in seconds for durations."""
+
+    now_ns: Callable[[], int] = time.time_ns
+    monotonic: Callable[[], float] = time.perf_counter
+
+
+def new_call_id(started_ns: int) -> str:
+    """A unique id that sorts by time: 12 hex digits of Unix milliseconds, 16 of randomness (safe after a fork)."""
+    return f"{started_ns // 1_000_000:012x}{os.urandom(8).hex()}"
+
+
+class Finishable(Protocol):
+    """An open call, as the finaliser of a dropped stream knows it."""
+
+    def finish(self, outcome: str, error: BaseException | None = None) -> None:
+        """End the call, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The settings that the flow obeys."""
+
+    suppress_http_spans: bool = False
+    inject_stream_usage: bool = False
+    profiles: tuple[str, ...] = ()
+    capture_content: str = "NO_CONTENT"
+    run_id: str | None = None
+
+
+@dataclass(slots=True)
+class SpanSum:
+    """Running sum of an adopted span that stands for several sends."""
+
+    attempts: int = 0
+    cost: float | None = None
+
+
+class Background:
+    """Calls that go on at the provider after their response: each is counted once, when its poll answers.
+
+    The table is bounded; what is pushed out of it, or never polled, is shown without its usage.
+    """
+
+    def __init__(self, limit: int = 1024) -> None:
+        self._waiting: OrderedDict[str, tuple[OpenCall, Call]] = OrderedDict()
+        self._limit = limit
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def wait(self, open_call: OpenCall, call: Call) -> None:
+        """Keep a call until its poll."""
+        if call.response_id is not None:
+            self._waiting[call.response_id] = (open_call, call)
+        if len(self._waiting) > self._limit:
+            self._show(*self._waiting.popitem(last=False)[1])
+
+    def take(self, response_id: str | None) -> tuple[OpenCall, Call] | None:
+        """The call that a response id belongs to; it is no longer kept."""
+        return self._waiting.pop(response_id, None) if response_id is not None else None
+
+    def give_up(self) -> None:
+        """Show what was never polled."""
+        while self._waiting:
+            self._show(*self._waiting.popitem(last=False)[1])
+
+    def _show(self, open_call: OpenCall, call: Call) -> None:
+        open_call.engine.observe(call, open_call.span.exemplar_context())
+
+
+@dataclass(slots=True)
+class Engine:
+    """The collaborators of the flow.
+
+    Attributes:
+        registry: which requests are calls, and where their fields stand.
+        prices: the price book.
+        attribute: from a stack frame to label, call site and context.
+        observe: takes each finished call, with an OTel context that holds its span where there is one.
+        tracer: asked at each call, so that a provider which is set later counts.
+    """
+
+    registry: Registry
+    prices: PriceBook
+    attribute: Callable[[FrameType], Attribution]
+    observe: Callable[[Call, Context | None], None]
+    tracer: Callable[[], trace.Tracer]
+    options: Options = field(default_factory=Options)
+    clock: Clock = field(default_factory=Clock)
+    new_id: Callable[[int], str] = new_call_id
+    rates: TokenRates = field(default_factory=TokenRates)
+    dropped: SimpleQueue[Finishable] = field(default_factory=SimpleQueue)
+    open_streams: dict[int, Finishable] = field(default_factory=dict)
+    background: Background = field(default_factory=Background)
+    _sums: OrderedDict[int, SpanSum] = field(default_factory=OrderedDict)
+
+    def drain(self) -> None:
+        """Finish the calls whose streams were garbage-collected. A finaliser only queues: it may run anywhere."""
+        while not self.dropped.empty():
+            self.dropped.get_nowait().finish("collected")
+
+    def close(self) -> None:
+        """Finish what is still open, at the end of the program."""
+        self.drain()
+        for call in list(self.open_streams.values()):
+            call.finish("closed")
+        self.background.give_up()
+
+    def sum_of(self, span_id: int) -> SpanSum:
+        """The running sum of an adopted span; the table is bounded."""
+        found = self._sums.get(span_id)
+        if found is None:
+            found = self._sums[span_id] = SpanSum()
+            while len(self._sums) > 4096:
+                self._sums.popitem(last=False)
+        return found
+
+
+class ActiveEngine:
+    """Holds the engine that the hooks use; None makes every hook pass calls on."""
+
+    __slots__ = ("engine",)
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+
+
+active = ActiveEngine()

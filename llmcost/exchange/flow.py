@@ -1,0 +1,157 @@
+"""The path of one call, written once as a generator, and its two drivers.
+
+recognise, attribute, send, tap, price, finish: the generator yields the request where it must be sent and is given the
+response. It has no idea whether it is driven by synchronous or asynchronous code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any, Protocol, TypeVar
+
+from llmcost.exchange.engine import Engine
+from llmcost.exchange.guard import guard
+from llmcost.exchange.inject import USAGE_ON_REQUEST, HiddenUsageChunk, with_usage_asked
+from llmcost.exchange.open_call import OpenCall, inside_a_call, settle_poll
+from llmcost.exchange.reading import Reading
+from llmcost.providers import Endpoint, RequestFacts
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Flow = Generator[Request, Response, Response]
+
+
+class ClientAdapter(Protocol):
+    """What the flow must know of an HTTP client's objects; one small class a client family."""
+
+    def target(self, request: Any) -> tuple[str, str, int | None, str]:
+        """Method, host, port (None where it is the scheme's) and path of a request."""
+
+    def headers(self, message: Any) -> Mapping[str, str]:
+        """Headers of a request or response, looked up without regard to case."""
+
+    def body(self, request: Any) -> bytes:
+        """The request's body where it is in memory, else empty. Never consumes a stream."""
+
+    def replace_body(self, request: Any, body: bytes) -> None:
+        """Put another body in the request, with its length."""
+
+    def status(self, response: Any) -> int:
+        """HTTP status."""
+
+    def content(self, response: Any) -> bytes | None:
+        """The whole decoded body where it was read already, else None."""
+
+    def tap(self, response: Any, call: OpenCall) -> None:
+        """Let ``call`` see the bytes of the response's stream as the program reads them."""
+
+
+def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any] | None:
+    """Recognise a call. None for everything else: such a request is sent as if we were not there."""
+    with guard("flow.begin"):
+        if not engine.dropped.empty():
+            engine.drain()
+        method, host, port, path = adapter.target(request)
+        endpoint = engine.registry.endpoint(method, host, port, path)
+        if endpoint is None or inside_a_call():
+            return None
+        if endpoint.poll:
+            return _poll(engine, endpoint, adapter, request) if engine.background else None
+        facts = endpoint.read_request(path, adapter.headers(request), adapter.body(request))
+        if facts is None:
+            return None
+        call = OpenCall(engine, endpoint, facts)
+        call.start(sys._getframe(2), host, port)
+        if engine.options.inject_stream_usage and facts.stream and not facts.include_usage:
+            _ask_for_usage(call, adapter, request)
+        return _flow(call, adapter, request)
+    return None
+
+
+def _ask_for_usage(call: OpenCall, adapter: ClientAdapter, request: Any) -> None:
+    if call.endpoint.shape.name in USAGE_ON_REQUEST:
+        body = with_usage_asked(adapter.body(request))
+        if body is not None:
+            adapter.replace_body(request, body)
+            call.hidden = HiddenUsageChunk()
+
+
+def _flow(call: OpenCall, adapter: ClientAdapter, request: Any) -> Flow[Any, Any]:
+    token = call.enter()
+    try:
+        response = yield request
+    except BaseException as error:
+        call.finish(outcome_of(error), error)
+        raise
+    finally:
+        call.leave(token)
+    _receive(call, adapter, response)
+    return response
+
+
+def _receive(call: OpenCall, adapter: ClientAdapter, response: Any) -> None:
+    with guard("flow.receive"):
+        call.answered(adapter.status(response), adapter.headers(response))
+        content = adapter.content(response)
+        if content is None:
+            adapter.tap(response, call)
+            return
+        call.whole(content)
+    call.finish("complete")
+
+
+def _poll(engine: Engine, endpoint: Endpoint, adapter: ClientAdapter, request: Any) -> Flow[Any, Any]:
+    """A poll is no call of its own; it ends the background call that it asks for."""
+    response = yield request
+    with guard("flow.poll"):
+        content = adapter.content(response)
+        if content is not None:
+            reading = Reading(endpoint, RequestFacts(), adapter.status(response), adapter.headers(response))
+            reading.whole(content)
+            settle_poll(engine, reading.facts())
+    return response
+
+
+def outcome_of(error: BaseException) -> str:
+    """How a call ended that an exception ended: cancelled by the program, or failed."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return "cancelled" if kinds & {"CancelledError", "Cancelled", "KeyboardInterrupt", "SystemExit"} else "failed"
+
+
+def drive(flow: Flow[Request, Response], send: Callable[[Request], Response]) -> Response:
+    """Run a flow with a sending function. The program's exceptions pass unchanged."""
+    request = next(flow)
+    try:
+        response = send(request)
+    except BaseException as error:
+        _throw(flow, error)
+        raise
+    return _resume(flow, response)
+
+
+async def drive_async(flow: Flow[Request, Response], send: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Run a flow with an asynchronous sending function."""
+    request = next(flow)
+    try:
+        response = await send(request)
+    except BaseException as error:
+        _throw(flow, error)
+        raise
+    return _resume(flow, response)
+
+
+def _resume(flow: Flow[Request, Response], response: Response) -> Response:
+    try:
+        flow.send(response)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    return response
+
+
+def _throw(flow: Flow[Request, Response], error: BaseException) -> None:
+    try:
+        flow.throw(error)
+    except BaseException as raised:
+        if raised is not error:
+            raise

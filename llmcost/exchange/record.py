@@ -1,0 +1,187 @@
+"""From what was read to the record: usage, its estimate where there is none, cost and status."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from llmcost.calls import NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome, Usage
+from llmcost.pricing import PriceRequest, billed_tier
+from llmcost.providers import ResponseFacts
+
+if TYPE_CHECKING:
+    from llmcost.exchange.open_call import OpenCall
+
+_NEVER_SENT: Final = frozenset(
+    {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL", "ProxyError"}
+)
+"""Exceptions of the httpx family that are raised before a request has left the machine."""
+
+_RUNNING: Final = frozenset({"queued", "in_progress"})
+_NO_FACTS: Final = ResponseFacts()
+_CUT: Final = frozenset({"truncated", "closed", "cancelled", "failed", "collected"})
+
+
+def build(call: OpenCall, ended_by: str) -> Call:
+    """The frozen record of a call that has just ended, in the way that ``ended_by`` names."""
+    facts = call.reading.facts() if call.reading is not None else _NO_FACTS
+    outcome = _outcome(call, facts, ended_by)
+    usage, cost, parts = _money(call, facts, outcome)
+    request, span = call.request, call.span
+    return Call(
+        id=call.engine.new_id(call.started_ns),
+        started_ns=call.started_ns,
+        duration=call.engine.clock.monotonic() - call.started,
+        operation=call.endpoint.operation,
+        provider=call.endpoint.provider,
+        request_model=request.model,
+        usage=usage,
+        cost=cost,
+        attribution=call.attribution,
+        outcome=outcome,
+        response_model=facts.model,
+        response_id=facts.id,
+        finish_reasons=facts.finish_reasons,
+        stream=request.stream,
+        chunks=call.reading.chunks if call.reading is not None else 0,
+        time_to_first_chunk=call.first_chunk - call.started if call.first_chunk is not None else None,
+        status_code=call.status,
+        error_type=facts.error_type or _error_type(call),
+        error_code=facts.error_code,
+        service_tier=facts.service_tier,
+        requested_service_tier=request.service_tier,
+        max_tokens=request.max_tokens,
+        server_address=call.host,
+        server_port=call.port,
+        attempts=span.attempts,
+        adopted=not span.own,
+        run_id=call.engine.options.run_id,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parts=parts,
+    )
+
+
+def in_background(call: OpenCall) -> bool:
+    """Whether the response is a promise: the work goes on at the provider, and a later poll brings its usage."""
+    if call.reading is None or not call.finished:
+        return False
+    facts = call.reading.facts()
+    return facts.id is not None and facts.usage is None and facts.status in _RUNNING
+
+
+def polled(call: OpenCall, waiting: Call, facts: ResponseFacts) -> Call | None:
+    """The record of a background call whose poll has just answered; None while it still runs."""
+    if facts.status in _RUNNING or (facts.usage is None and facts.error_type is None):
+        return None
+    usage, cost, parts = _money(call, facts, "complete")
+    return replace(
+        waiting,
+        usage=usage,
+        cost=cost,
+        parts=parts,
+        duration=call.engine.clock.monotonic() - call.started,
+        response_model=facts.model or waiting.response_model,
+        finish_reasons=facts.finish_reasons,
+        error_type=facts.error_type,
+        error_code=facts.error_code,
+        outcome="failed" if facts.error_type else "complete",
+        service_tier=facts.service_tier or waiting.service_tier,
+    )
+
+
+def _outcome(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Outcome:
+    """A stream that was left after its end is complete; one that ran out without its end is truncated."""
+    if facts.error_type and ended_by == "complete":
+        return "failed"
+    if ended_by in ("closed", "collected", "complete") and call.reading is not None:
+        if facts.ended:
+            return "complete"
+        if ended_by == "complete":
+            return "truncated"
+    return ended_by  # type: ignore[return-value]
+
+
+def _error_type(call: OpenCall) -> str | None:
+    if call.error is not None:
+        kind = type(call.error)
+        return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    if call.status is not None and call.status >= 400:
+        return str(call.status)
+    return None
+
+
+def _money(call: OpenCall, facts: ResponseFacts, outcome: Outcome) -> tuple[Usage, Cost, tuple[BilledPart, ...]]:
+    usage = facts.usage
+    if not _billed(call, facts):
+        return usage or NO_USAGE, NOT_BILLED, ()
+    if call.status is None:
+        return NO_USAGE, Cost("partial", note="sent, but no answer came"), ()
+    estimated = usage is None
+    if usage is None:
+        usage = call.engine.rates.estimate(call.request, facts)
+    elif outcome == "complete":
+        call.engine.rates.learn(call.request, facts)
+    if usage is None and facts.provider_cost is None:
+        return NO_USAGE, _without_usage(facts, outcome), ()
+    cost, parts = _priced(call, facts, usage or NO_USAGE)
+    return usage or NO_USAGE, _status(cost, estimated, outcome), parts
+
+
+def _billed(call: OpenCall, facts: ResponseFacts) -> bool:
+    """Whether money was spent: not for refused or failed requests, nor for those that never left the machine."""
+    if call.status is None:
+        return call.error is None or type(call.error).__name__ not in _NEVER_SENT
+    if call.status >= 400:
+        return False
+    return not (facts.error_type and facts.usage is None and not facts.output_characters)
+
+
+def _without_usage(facts: ResponseFacts, outcome: Outcome) -> Cost:
+    if outcome in _CUT:
+        return Cost("partial", note="the stream was cut before its usage")
+    if facts.status in _RUNNING:
+        return Cost("partial", note="runs in the background; a poll will bring its usage")
+    return Cost("unpriced", note="the response states no usage")
+
+
+def _priced(call: OpenCall, facts: ResponseFacts, usage: Usage) -> tuple[Cost, tuple[BilledPart, ...]]:
+    """The cost of a response; where it billed further models, the sum with their parts."""
+    tier = billed_tier(facts.service_tier, call.request.service_tier)
+    model = call.request.model
+
+    def price(response_model: str | None, part: Usage, stated: float | None = None) -> Cost:
+        request = PriceRequest(call.endpoint.provider, response_model, model, tier, call.request.region)
+        return call.engine.prices.price_call(request, part, stated, call.started_ns / 1e9)
+
+    if not facts.parts:
+        return price(facts.model, usage, facts.provider_cost), ()
+    parts = tuple(BilledPart(name, part, price(name, part)) for name, part in facts.parts)
+    return _sum(price(facts.model, facts.own_usage or usage, facts.provider_cost), parts), parts
+
+
+def _sum(cost: Cost, parts: tuple[BilledPart, ...]) -> Cost:
+    """The cost of all billed parts together; it is ``partial`` where one of them has no price."""
+    for part in parts:
+        if part.cost.total is None or cost.total is None:
+            return replace(cost, status="partial", note=f"no price for {part.model}")
+        cost = replace(
+            cost,
+            total=cost.total + part.cost.total,
+            prompt=(cost.prompt or 0.0) + (part.cost.prompt or 0.0),
+            completion=(cost.completion or 0.0) + (part.cost.completion or 0.0),
+            fees=(cost.fees or 0.0) + (part.cost.fees or 0.0),
+        )
+    return cost
+
+
+def _status(cost: Cost, estimated: bool, outcome: Outcome) -> Cost:
+    """Say what is not exact: a cut stream is ``partial``, a usage counted from text ``estimated``."""
+    if cost.total is None:
+        return cost
+    if outcome in _CUT:
+        note = "the stream was cut" + ("; tokens are estimated" if estimated else "")
+        return replace(cost, status="partial", note=note)
+    if estimated and cost.price_source != "provider":
+        return replace(cost, status="estimated", note="tokens are estimated from the text")
+    return cost

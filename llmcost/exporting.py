@@ -1,0 +1,153 @@
+"""Providers and exporters, set up only where the application has none and an endpoint is configured."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import (
+    Counter,
+    Histogram,
+    MeterProvider,
+    ObservableCounter,
+    ObservableUpDownCounter,
+    UpDownCounter,
+)
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from llmcost.config import Config
+
+GRPC_PORT: Final = 4317
+SHUTDOWN_SECONDS: Final = 5.0
+"""The longest that the end of the program waits for traces and metrics together, in parallel."""
+
+_EXPORT_SECONDS: Final = 3
+_METRIC_INTERVAL_MS: Final = 10_000
+
+DELTA: Final[dict[type, AggregationTemporality]] = {
+    Counter: AggregationTemporality.DELTA,
+    Histogram: AggregationTemporality.DELTA,
+    ObservableCounter: AggregationTemporality.DELTA,
+    UpDownCounter: AggregationTemporality.CUMULATIVE,
+    ObservableUpDownCounter: AggregationTemporality.CUMULATIVE,
+}
+"""Money leaves as delta: the sums of short-lived processes add up, which cumulative counters lose."""
+
+
+def endpoint_of(config: Config, environ: Mapping[str, str]) -> str | None:
+    """The OTLP endpoint that is configured by argument or ``OTEL_*``; None means that nothing may connect."""
+    if config.endpoint:
+        return config.endpoint
+    for name in (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    ):
+        if environ.get(name):
+            return environ[name]
+    return None
+
+
+def has_provider() -> bool:
+    """Whether the application, or its launcher, has set a tracer provider already."""
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
+class Exporting:
+    """The providers that llmcost set up itself, with their end.
+
+    Attributes:
+        tracer_provider: set as the global one.
+        meter_provider: likewise.
+    """
+
+    def __init__(self, config: Config, endpoint: str) -> None:
+        resource = Resource.create({"service.name": config.service_name} if config.service_name else {})
+        spans, measured = _exporters(config, endpoint)
+        self.tracer_provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self.tracer_provider.add_span_processor(BatchSpanProcessor(spans))
+        reader = PeriodicExportingMetricReader(
+            measured, export_interval_millis=_METRIC_INTERVAL_MS, export_timeout_millis=_EXPORT_SECONDS * 1000
+        )
+        self.reader = reader
+        self.meter_provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
+        trace.set_tracer_provider(self.tracer_provider)
+        metrics.set_meter_provider(self.meter_provider)
+        atexit.register(self.shutdown)
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def force_flush(self, seconds: float = SHUTDOWN_SECONDS) -> None:
+        """Send what is waiting, traces and metrics in parallel."""
+        millis = int(seconds * 1000)
+        _in_parallel(
+            seconds,
+            lambda: self.tracer_provider.force_flush(millis),
+            lambda: self.meter_provider.force_flush(millis),
+        )
+
+    def shutdown(self) -> None:
+        """Send what is waiting and stop, within :data:`SHUTDOWN_SECONDS` also where nobody answers."""
+        atexit.unregister(self.shutdown)
+        _in_parallel(SHUTDOWN_SECONDS, self.tracer_provider.shutdown, self.meter_provider.shutdown)
+
+    def _after_fork(self) -> None:
+        """The parent reports what it measured before the fork; the child starts from zero."""
+        self.reader.collect()
+
+
+def _in_parallel(seconds: float, *works: Callable[[], Any]) -> None:
+    threads = [threading.Thread(target=work, daemon=True, name="llmcost-export") for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds)
+
+
+def _exporters(config: Config, endpoint: str) -> tuple[SpanExporter, MetricExporter]:
+    """GRPC where the protocol or the port says so, else HTTP; imported late, since gRPC is heavy."""
+    protocol = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+    headers = dict(config.headers) or None
+    if protocol == "grpc" or (not protocol and urlsplit(endpoint).port == GRPC_PORT):
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetrics
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpans
+
+        common: dict[str, Any] = {"endpoint": endpoint, "headers": headers, "timeout": _EXPORT_SECONDS}
+        return GrpcSpans(**common), GrpcMetrics(**common, preferred_temporality=DELTA)
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpMetrics
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpans
+
+    base = config.endpoint.rstrip("/") if config.endpoint else None
+    common = {"headers": headers, "timeout": _EXPORT_SECONDS}
+    return (
+        HttpSpans(endpoint=f"{base}/v1/traces" if base else None, **common),
+        HttpMetrics(endpoint=f"{base}/v1/metrics" if base else None, **common, preferred_temporality=DELTA),
+    )
+
+
+def flush_on_sigterm(flush: Callable[[], None]) -> bool:
+    """Flush when the process is told to end, where the program left SIGTERM alone; then end as it would have.
+
+    A handler of the program is never replaced, and the exit status stays that of a process killed by SIGTERM.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return False
+
+    def handler(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        flush()
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, handler)
+    return True

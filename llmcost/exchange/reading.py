@@ -101,6 +101,10 @@ class Reading:
             return False
         self._decided = True
         made = sniff(head, self._type, lines=self._request.stream and self._shape.stream.lines)
+        if made is None and head[:1] != b"{":
+            # Audio, plain text, HTML: nothing to read, and nothing to keep.
+            self._window, self._complete = None, True
+            return True
         if made is None:
             return False
         self._framing, self._window = made(), None

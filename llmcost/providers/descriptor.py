@@ -24,17 +24,22 @@ REQUEST_FIELDS: Final = frozenset(
     | {"image_size", "image_quality", "search_context", "input", "seconds"}
 )
 RESPONSE_FIELDS: Final = frozenset({"model", "id", "finish_reasons", "service_tier", "usage", "status"})
+ASKED: Final = frozenset({"images", "seconds", "characters"})
 ERROR_FIELDS: Final = frozenset({"mark", "type", "code"})
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A count of items in a response: those at ``path`` whose fields have the values of ``where``."""
+    """A count of items in a response: those at ``path`` whose fields have the values of ``where``.
+
+    ``once`` counts at most one; ``sum`` adds up the numbers at a path of the items instead.
+    """
 
     field: str
     path: Path
     where: tuple[tuple[Path, tuple[Any, ...]], ...]
     once: bool
+    sum: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,18 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One form of request and response, such as OpenAI's chat."""
+    """One form of request and response, such as OpenAI's chat.
+
+    Attributes:
+        needs: keys that a request must have where the host is unknown.
+        names: by field, text for values that a provider may send as numbers.
+        usage: fields of ``Usage`` from keys of the usage object.
+        complete: a key of the usage object that makes it replace an earlier one of the stream as a whole.
+        merge: the rules for usage objects that do not: ``sum`` or ``max`` by key, else the last number wins.
+        counts: fields of ``Usage`` from anywhere in the response, where the usage object does not have them.
+        tallies: fields of ``Usage`` counted from the response's items, where neither has them.
+        asked: fields of ``Usage`` that only the request tells, by the request's fact.
+    """
 
     name: str
     operation: str
@@ -81,10 +97,13 @@ class Shape:
     request_defaults: Mapping[str, Any] = field(default_factory=dict)
     request_bulk: tuple[bytes, ...] = ()
     response: Fields = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     usage: Mapping[str, Alternatives] = field(default_factory=dict)
+    complete: str | None = None
     merge: Mapping[str, str] = field(default_factory=dict)
+    counts: Fields = field(default_factory=dict)
     tallies: tuple[Tally, ...] = ()
+    asked: Mapping[str, str] = field(default_factory=dict)
     costs: tuple[StatedCost, ...] = ()
     function: Function | None = None
     big: Big = Big()
@@ -109,25 +128,30 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider: its name in ``gen_ai.provider.name``, its hosts, ports and routes."""
+    """A provider: its name in ``gen_ai.provider.name``, its hosts, ports and routes.
+
+    ``skip`` has paths that a route would match but that are no calls; ``compatible`` hosts that speak the common
+    shapes, with their providers' names.
+    """
 
     name: str
     hosts: tuple[str, ...]
     ports: tuple[int, ...]
     routes: tuple[Route, ...]
+    skip: tuple[re.Pattern[str], ...]
     compatible: Mapping[str, str]
 
 
-_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)(?::([^}]*))?\}")
 
 
 def pattern(text: str) -> re.Pattern[str]:
-    """A path pattern: ``{name}`` is a part of one segment, ``*`` anything."""
+    """A path pattern: ``{name}`` is a part of one segment, ``{name:x}`` one that begins with x, ``*`` anything."""
     pieces = []
-    for piece in re.split(r"(\{\w+\}|\*)", text):
+    for piece in re.split(r"(\{[^}]+\}|\*)", text):
         placeholder = _PLACEHOLDER.fullmatch(piece)
         if placeholder:
-            pieces.append(f"(?P<{placeholder[1]}>[^/]+?)")
+            pieces.append(f"(?P<{placeholder[1]}>{re.escape(placeholder[2] or '')}[^/]+?)")
         else:
             pieces.append(".*" if piece == "*" else re.escape(piece))
     return re.compile("".join(pieces))
@@ -153,24 +177,29 @@ class Compiler:
         return [self._provider(name, where, document) for name, (where, document) in self._documents.items()]
 
     def _provider(self, name: str, where: str, document: Mapping[str, Any]) -> Provider:
-        _known(where, document, {"name", "hosts", "ports", "route", "shape", "compatible"})
-        routes = tuple(self._route(name, where, row) for row in document.get("route", ()))
+        _known(where, document, {"name", "hosts", "ports", "route", "shape", "skip", "compatible"})
+        routes = tuple(
+            self._route(name, where, path, row)
+            for row in document.get("route", ())
+            for path in ([row["path"]] if isinstance(row["path"], str) else row["path"])
+        )
         return Provider(
             name,
             tuple(document.get("hosts", ())),
             tuple(document.get("ports", ())),
             routes,
+            tuple(pattern(path) for path in document.get("skip", ())),
             dict(document.get("compatible", {})),
         )
 
-    def _route(self, provider: str, where: str, row: Mapping[str, Any]) -> Route:
+    def _route(self, provider: str, where: str, path: str, row: Mapping[str, Any]) -> Route:
         _known(where, row, {"path", "shape", "method", "provider", "operation", "poll", "stream"})
         shape = self._shape(where, provider, str(row.get("shape")))
         return Route(
             row.get("provider", provider),
             row.get("method", "POST"),
-            pattern(row["path"]),
-            re.split(r"[*}]", row["path"])[-1],
+            pattern(path),
+            re.split(r"[*}]", path)[-1],
             shape,
             row.get("operation", shape.operation),
             bool(row.get("poll", False)),
@@ -204,7 +233,7 @@ class Compiler:
 
 _SHAPE_KEYS: Final = frozenset(
     {"like", "operation", "needs", "request", "request_defaults", "request_bulk", "response", "names", "usage"}
-    | {"merge", "tally", "cost", "function", "big", "stream", "error", "refusal"}
+    | {"complete", "merge", "counts", "tally", "asked", "cost", "function", "big", "stream", "error", "refusal"}
 )
 
 
@@ -226,11 +255,16 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         response=_fields(where, _table(where, table, "response"), RESPONSE_FIELDS),
         names=_table(where, table, "names"),
         usage=_usage(where, _table(where, table, "usage")),
+        complete=table.get("complete"),
         merge=_table(where, table, "merge"),
+        counts=_fields(where, _table(where, table, "counts"), FIELDS),
+        asked=_asked(where, _table(where, table, "asked")),
         tallies=tuple(_tally(where, row) for row in table.get("tally", ())),
         costs=tuple(StatedCost(paths.parse(row["path"]), row.get("scale", 1.0)) for row in table.get("cost", ())),
         function=FUNCTIONS[function] if function else None,
-        big=Big(_keys(big.get("bulk", ())), _keys(big.get("tail", ())), _keys(big.get("deep", ()))),
+        big=Big(
+            _keys(big.get("bulk", ())), _keys(big.get("tail", ())), tuple(word.encode() for word in big.get("deep", ()))
+        ),
         stream=_stream(where, stream),
         error=_fields(where, _table(where, table, "error"), ERROR_FIELDS),
         refusal=_table(where, table, "refusal"),
@@ -255,12 +289,18 @@ def _stream(where: str, table: Mapping[str, Any]) -> Stream:
 
 
 def _tally(where: str, row: Mapping[str, Any]) -> Tally:
-    _known(where, row, {"field", "path", "where", "once"})
+    _known(where, row, {"field", "path", "where", "once", "sum"})
     conditions = tuple(
         (paths.parse(key), tuple(value) if isinstance(value, list) else (value,))
         for key, value in row.get("where", {}).items()
     )
-    return Tally(row["field"], paths.parse(row["path"]), conditions, bool(row.get("once", False)))
+    return Tally(
+        row["field"],
+        paths.parse(row["path"]),
+        conditions,
+        bool(row.get("once", False)),
+        paths.parse(row["sum"]) if "sum" in row else None,
+    )
 
 
 def _usage(where: str, table: Mapping[str, Any]) -> dict[str, Alternatives]:
@@ -269,6 +309,12 @@ def _usage(where: str, table: Mapping[str, Any]) -> dict[str, Alternatives]:
         name: tuple((item,) if isinstance(item, str) else tuple(item) for item in alternatives)
         for name, alternatives in table.items()
     }
+
+
+def _asked(where: str, table: dict[str, Any]) -> dict[str, str]:
+    _known(f"{where}.asked", table, FIELDS)
+    _known(f"{where}.asked", dict.fromkeys(table.values()), ASKED)
+    return table
 
 
 def _fields(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> dict[str, tuple[Path, ...]]:

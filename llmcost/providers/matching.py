@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -55,7 +56,8 @@ class _Host:
 
     routes: tuple[Route, ...]
     name: str | None
-    certain: bool
+    certain: bool = True
+    skip: tuple[re.Pattern[str], ...] = ()
     seen: dict[tuple[str, str], Endpoint | None] = field(default_factory=dict)
 
 
@@ -77,26 +79,29 @@ class Registry:
         self._suffixes: list[tuple[str, str, _Host]] = []
         self._ports: dict[int, _Host] = {}
         self._cache: dict[str, _Host | None] = {}
-        self._fill(by_name, hosts, shared.compatible if shared else {})
+        self._fill(by_name, hosts)
+        self._suffixes.sort(key=lambda row: -len(row[0]) - len(row[1]))
 
-    def _fill(self, by_name: Mapping[str, Provider], hosts: Mapping[str, str], table: Mapping[str, str]) -> None:
-        routes: dict[str, list[Route]] = {}
+    def _fill(self, by_name: Mapping[str, Provider], hosts: Mapping[str, str]) -> None:
+        owners: dict[str, list[Provider]] = {}
         for provider in by_name.values():
             for host in provider.hosts:
-                routes.setdefault(host, []).extend(provider.routes)
+                owners.setdefault(host, []).append(provider)
             for port in provider.ports:
-                self._ports[port] = _Host((*provider.routes, *self._shapes), provider.name, certain=True)
-        for host, found in routes.items():
-            self._add(host, _Host(tuple(found), None, certain=True))
-        for host, name in {**{host: name for host, name in table.items() if host not in routes}, **hosts}.items():
+                self._ports[port] = _Host((*provider.routes, *self._shapes), provider.name, skip=provider.skip)
+        for host, found in owners.items():
+            routes = tuple(route for provider in found for route in provider.routes)
+            self._add(host, _Host(routes, None, skip=tuple(path for provider in found for path in provider.skip)))
+        table = {host: name for provider in by_name.values() for host, name in provider.compatible.items()}
+        for host, name in {**{host: name for host, name in table.items() if host not in owners}, **hosts}.items():
             named = by_name.get(name)
-            own = named.routes if named is not None and name != COMPATIBLE else ()
-            self._add(host.lower(), _Host((*own, *self._shapes), name, certain=True))
+            own, skip = (named.routes, named.skip) if named is not None else ((), ())
+            self._add(host.lower(), _Host((*own, *self._shapes), name, skip=skip))
 
     def _add(self, pattern: str, host: _Host) -> None:
         if "*" in pattern:
             before, _, after = pattern.partition("*")
-            self._suffixes.insert(0, (before, after, host))
+            self._suffixes.append((before, after, host))
         else:
             self._exact[pattern] = host
 
@@ -140,6 +145,8 @@ class Registry:
 
 
 def _match(host: _Host, method: str, path: str) -> Endpoint | None:
+    if any(pattern.fullmatch(path) for pattern in host.skip):
+        return None
     for route in host.routes:
         if route.method == method and route.pattern.fullmatch(path):
             return Endpoint(

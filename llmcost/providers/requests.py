@@ -38,6 +38,12 @@ class RequestFacts:
     text_characters: int | None = None
     body: bytes = field(default=b"", repr=False, compare=False)
 
+    def asked(self, name: str) -> float | None:
+        """A quantity that the provider bills by what was asked for: ``images``, ``seconds`` or ``characters``."""
+        if name == "images":
+            return self.choices or 1
+        return self.seconds if name == "seconds" else self.text_characters
+
     @property
     def input_characters(self) -> int:
         """Size of the prompt in characters, without base64 blobs; worked out when asked for, for estimates only."""
@@ -58,7 +64,7 @@ def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, cer
         certain: whether the host is known to be the provider's; elsewhere the body must have the shape's keys.
     """
     document = _form(shape, body) if form else _document(shape, body)
-    if not certain and not all(key in document for key in shape.needs):
+    if not certain and not all(key in document or f'"{key}"'.encode() in body for key in shape.needs):
         return None
     values = {name: paths.first(document, where) for name, where in shape.request.items()}
     model = _text(values.get("model")) or route.get("model")

@@ -51,6 +51,7 @@ class Collector:
 
     __slots__ = (
         "_costs",
+        "_counts",
         "_finishes",
         "_shape",
         "_tallies",
@@ -67,6 +68,7 @@ class Collector:
         self._shape = shape
         self._usage: dict[str, Any] = {}
         self._finishes: dict[Any, str] = {}
+        self._counts: dict[str, float] = {}
         self._tallies: dict[str, float] = {}
         self._costs: float | None = None
         self.model: str | None = None
@@ -104,40 +106,54 @@ class Collector:
         for path in fields.get("usage", ()):
             found = paths.get(document, path)
             if isinstance(found, dict) and found:
+                if shape.complete is not None and found.get(shape.complete) is not None:
+                    self._usage = {}
                 merge(self._usage, found, shape.merge)
                 break
         self._finish(document)
-        tier = paths.first(document, fields.get("service_tier", ()))
-        if tier is not None:
-            self.tier = _named(shape.names, tier)
-        status = paths.first(document, fields.get("status", ()))
-        if isinstance(status, str):
-            self.status = status
-        for stated in shape.costs:
-            amount = paths.get(document, stated.path)
-            if isinstance(amount, int | float) and number(amount) is not None:
-                self._costs = amount * stated.scale
-                break
+        self._state(document)
+        for name, where in shape.counts.items():
+            stated = number(paths.first(document, where))
+            if stated is not None:
+                self._counts[name] = stated
         for tally in shape.tallies:
-            self._count(tally, document)
-        self._fail(document)
+            self._tally(tally, document)
+        if shape.error:
+            self._fail(document)
+
+    def _state(self, document: Mapping[str, Any]) -> None:
+        shape, fields = self._shape, self._shape.response
+        if "service_tier" in fields:
+            tier = _named(shape.names.get("service_tier", {}), paths.first(document, fields["service_tier"]))
+            self.tier = tier or self.tier
+        if "status" in fields:
+            self.status = _text(paths.first(document, fields["status"])) or self.status
+        for cost in shape.costs:
+            amount = paths.get(document, cost.path)
+            if isinstance(amount, int | float) and number(amount) is not None:
+                self._costs = amount * cost.scale
+                break
 
     def finish_reason(self, text: str) -> None:
         """Note a finish reason that was found by a scan."""
-        self._finishes.setdefault(0, _named(self._shape.names, text) or text)
+        self._finishes.setdefault(0, self._shape.names.get("finish_reasons", {}).get(text, text))
 
     def _finish(self, document: Mapping[str, Any]) -> None:
         for path in self._shape.response.get("finish_reasons", ()):
             for key, value in paths.each(document, path):
-                reason = _named(self._shape.names, value)
+                reason = _named(self._shape.names.get("finish_reasons", {}), value)
                 if reason:
                     self._finishes[key] = reason
 
-    def _count(self, tally: Tally, document: Mapping[str, Any]) -> None:
-        found = 0
-        for _, item in paths.each(document, tally.path):
-            if item is not None and all(paths.get(item, path) in values for path, values in tally.where):
-                found += len(item) if isinstance(item, list) and not tally.where else 1
+    def _tally(self, tally: Tally, document: Mapping[str, Any]) -> None:
+        items = [
+            item
+            for _, item in paths.each(document, tally.path)
+            if item is not None and all(paths.get(item, path) in values for path, values in tally.where)
+        ]
+        found: float = len(items)
+        if tally.sum is not None:
+            found = sum(number(paths.get(item, tally.sum)) or 0 for item in items)
         if found:
             self._tallies[tally.field] = 1 if tally.once else max(found, self._tallies.get(tally.field, 0))
 
@@ -153,7 +169,7 @@ class Collector:
 
     def facts(self, request: RequestFacts, http_status: int, characters: int, *, ended: bool) -> ResponseFacts:
         """Everything read so far."""
-        usage, own, parts = self._usages(request)
+        usage, own, parts = self._usages(request, http_status)
         error = self.error
         if http_status >= 400:
             error = error if error and error != _OTHER_ERROR else str(http_status)
@@ -174,7 +190,9 @@ class Collector:
             ended=ended or bool(finishes),
         )
 
-    def _usages(self, request: RequestFacts) -> tuple[Usage | None, Usage | None, tuple[tuple[str, Usage], ...]]:
+    def _usages(
+        self, request: RequestFacts, http_status: int
+    ) -> tuple[Usage | None, Usage | None, tuple[tuple[str, Usage], ...]]:
         shape = self._shape
         counts: Counts = {}
         parts: list[tuple[str, Counts]] = []
@@ -183,8 +201,13 @@ class Collector:
             counts = count(flat, shape.usage)
             if shape.function is not None:
                 parts = shape.function(Stated(counts, flat, self._usage))
-        for field, value in self._tallies.items():
+        for field, value in (*self._counts.items(), *self._tallies.items()):
             counts.setdefault(field, value)
+        if self.error is None and http_status < 400:
+            for field, name in shape.asked.items():
+                asked = request.asked(name)
+                if asked is not None:
+                    counts.setdefault(field, asked)
         if not counts:
             return None, None, ()
         usage = _asked_for(build(counts), request)
@@ -222,7 +245,7 @@ def large(shape: Shape, body: bytes, collector: Collector, choices: int | None) 
     if skipped and not collector.finished:
         at = body.find(skipped[0])
         for path in shape.response.get("finish_reasons", ()):
-            reason = scan.texts_near(body, f'"{path[-1]}"'.encode(), at) if "*" in path else None
+            reason = scan.value_near(body, f'"{path[-1]}"'.encode(), at) if "*" in path else None
             if reason:
                 collector.finish_reason(reason)
                 break

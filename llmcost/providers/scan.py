@@ -8,6 +8,7 @@ on is itself an object (a deeper key would leave closing braces over).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ WINDOW: Final = 16_384
 WHOLE_LIMIT: Final = 8_000_000
 """Bodies that cannot be scanned are parsed whole up to this size, and given up above it."""
 
+_TRIES: Final = 6
+_NEAR: Final = 512
+_VALUE: Final = re.compile(rb'\s*:\s*(?:"([^"\\]{1,80})"|(\d{1,9}))')
 _decoder: Final = json.JSONDecoder()
 
 
@@ -59,27 +63,13 @@ def _around(body: bytes, bulk: Sequence[bytes], tail: Sequence[bytes]) -> dict[s
         return None
     missing = [key for key in tail if key[1:-1].decode() not in head]
     floor = max(min(starts), len(body) - WINDOW)
-    for key in missing:
-        if key[1:-1].decode() in head:
-            continue
-        found = _from(body, key, floor)
-        if found:
-            head = {**found, **head}
-    if tail and tail[0][1:-1].decode() not in head:
-        return None
-    return head
-
-
-def _from(body: bytes, key: bytes, floor: int) -> dict[str, Any] | None:
-    at = body.rfind(key, floor)
-    for _ in range(4):
-        if at < 0:
-            return None
+    places = sorted(at for at in (body.rfind(key, floor) for key in missing) if at >= 0)
+    for at in places[:_TRIES]:
         found = load(b"{" + body[at:])
         if isinstance(found, dict):
-            return found
-        at = body.rfind(key, floor, at)
-    return None
+            head = {**found, **head}
+            break
+    return head if not tail or tail[0][1:-1].decode() in head else None
 
 
 def last_object(text: bytes, key: bytes) -> dict[str, Any] | None:
@@ -97,13 +87,11 @@ def last_object(text: bytes, key: bytes) -> dict[str, Any] | None:
     return None
 
 
-def texts_near(body: bytes, key: bytes, at: int) -> str | None:
-    """The text under a key just behind ``at``, or else the last one near the end; None where there is none."""
-    for start in (body.find(key, at, at + 512), body.rfind(key, max(at, len(body) - WINDOW))):
+def value_near(body: bytes, key: bytes, at: int) -> str | None:
+    """The text or number under a key just behind ``at``, or else the last one near the end."""
+    for start in (body.find(key, at, at + _NEAR), body.rfind(key, max(at, len(body) - WINDOW))):
         if start >= 0:
-            piece = body[start + len(key) : start + len(key) + 80].lstrip(b" \t\r\n:")
-            if piece.startswith(b'"'):
-                end = piece.find(b'"', 1)
-                if end > 0:
-                    return piece[1:end].decode("utf-8", "replace")
+            found = _VALUE.match(body, start + len(key))
+            if found:
+                return (found[1] or found[2]).decode("utf-8", "replace")
     return None

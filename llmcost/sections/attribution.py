@@ -11,7 +11,7 @@ from typing import Final
 
 from llmcost import semconv
 from llmcost.calls import Attribution, CallSite, LabelSource
-from llmcost.sections.call_site import CallSites, Place
+from llmcost.sections.call_site import CallSites, Found, Place
 from llmcost.sections.map_file import WatchedMap
 from llmcost.sections.scope import Scope, current
 from llmcost.sections.semantic_map import SemanticMap
@@ -37,27 +37,22 @@ class Sections:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watched = WatchedMap(map_path, clock=clock)
+        self._clock = clock
         self._default = default_label
-        self._sites = CallSites(self._watched.current, self._watched.adopt_package)
-        self._used = self._watched.current
+        self._use(self._watched.current)
 
     @property
     def map_path(self) -> Path | None:
         """The semantic map that is used, or None where none was found yet."""
-        self.semantic_map()
+        self._watched.refresh()
         return self._watched.path
 
     def semantic_map(self) -> SemanticMap:
         """The map as it is now."""
-        return self._watched.refresh()
-
-    def sites(self) -> CallSites:
-        """The walker over the map as it is now."""
         latest = self._watched.refresh()
         if latest is not self._used:
-            self._sites = CallSites(latest, self._watched.adopt_package)
-            self._used = latest
-        return self._sites
+            self._use(latest)
+        return latest
 
     def attribute(self, frame: FrameType | None) -> Attribution:
         """Attribute a call that is made in ``frame`` or in what it calls.
@@ -66,29 +61,39 @@ class Sections:
         the default label, ``untracked``. The site is the nearest frame of the program, mapped or not. The record is
         reused for the next call from the same place under the same context.
         """
-        place, at, mapped = self.sites().find(frame)
-        if self._watched.current is not self._used:  # the walk met a package that carries a map
-            place, at, mapped = self.sites().find(frame)
+        if self._clock() >= self._watched.due:
+            self.semantic_map()
+        found = place, at, mapped = self._find(frame)
         scope = current(frame)
-        key = (place, 0 if at is None else at.f_lasti, mapped, self._default)
+        key = (place or self, 0 if at is None else at.f_lasti, mapped)
         known = scope.attributions.get(key)
         if known is None:
-            known = self._compose(scope, place, at, mapped)
+            if self._watched.current is not self._used:  # the walk met a package that carries a map
+                self._use(self._watched.current)
+                return self.attribute(frame)
+            known = self._compose(scope, found)
             if len(scope.attributions) >= _LIMIT:
                 scope.attributions.clear()
             scope.attributions[key] = known
         return known
 
+    def _use(self, semantic_map: SemanticMap) -> None:
+        self._used = semantic_map
+        self._sites = CallSites(semantic_map, self._watched.adopt_package)
+        self._find = self._sites.find
+
     def inherit(self, frame: FrameType | None) -> Scope:
         """The record that work started in ``frame`` should begin with: the context's, with this stack's label."""
         scope = current(frame)
         if scope.override is None:
-            mapped = self.sites().find(frame)[2]
+            self.semantic_map()
+            mapped = self._find(frame)[2]
             if mapped is not None and mapped.label is not None:
                 scope = scope.with_label(mapped.label)
         return replace(scope, generating=None) if scope.generating is not None else scope
 
-    def _compose(self, scope: Scope, place: Place | None, at: FrameType | None, mapped: Place | None) -> Attribution:
+    def _compose(self, scope: Scope, found: Found) -> Attribution:
+        place, at, mapped = found
         label, source = self._label(scope, mapped)
         site = None if place is None or at is None else CallSite(place.function, place.file, at.f_lineno or 0)
         return Attribution(

@@ -13,10 +13,8 @@ from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from types import FrameType, TracebackType
 from typing import Any, Final, TypeVar
 
-from opentelemetry.context import Context
-
-from llmcost.sections.decorate import decorate
-from llmcost.sections.scope import Generating, HeldScope, Scope, current, is_current, put, take_back, worker
+from llmcost.sections.decorate import Activity, decorate
+from llmcost.sections.scope import KEY, Generating, HeldScope, Scope, current, is_current, put, worker
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -25,12 +23,12 @@ _CONTEXT_MANAGER_DRIVERS: Final = ("contextlib", "_pytest.", "pytest_asyncio.", 
 
 
 class _Entered:
-    __slots__ = ("before", "held", "scope")
+    __slots__ = ("held", "placed", "scope")
 
-    def __init__(self, scope: Scope, before: Context, held: HeldScope | None) -> None:
+    def __init__(self, scope: Scope, held: HeldScope | None) -> None:
         self.scope = scope
-        self.before = before
         self.held = held
+        self.placed = put(scope)
 
 
 class Verb:
@@ -66,7 +64,7 @@ class Verb:
 
     def __call__(self, function: Decorated) -> Decorated:
         """Decorate a function, coroutine function, generator or async generator."""
-        return decorate(function, self.derive)
+        return decorate(function, lambda frame: Activity({KEY: self.derive(current(frame))}))
 
     def _enter(self, frame: FrameType) -> None:
         scope = self.derive(current(frame))
@@ -75,12 +73,12 @@ class Verb:
             mark = Generating(id(frame), worker())
             scope = replace(scope, generating=mark)
             held = HeldScope(scope, mark)
-        self._entered.append(_Entered(scope, put(scope), held))
+        self._entered.append(_Entered(scope, held))
 
     def _leave(self, frame: FrameType) -> None:
         entered = self._innermost(id(frame))
         self._entered.remove(entered)
-        take_back(entered.scope, entered.before)
+        entered.placed.remove()
         if entered.held is not None:
             entered.held.release()
 

@@ -75,7 +75,7 @@ class WatchedMap:
     def __init__(self, path: Path | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._explicit = path
         self._clock = clock
-        self._due = float("-inf")
+        self.due = float("-inf")
         self._stamps: tuple[_Stamp, _Stamp] = (None, None)
         self._told: set[str] = set()
         self._packages: set[str] = set()
@@ -85,8 +85,8 @@ class WatchedMap:
     def refresh(self) -> SemanticMap:
         """The map, read again if it is time to look and the file has changed."""
         now = self._clock()
-        if now >= self._due:
-            self._due = now + INTERVAL
+        if now >= self.due:
+            self.due = now + INTERVAL
             self._look()
         return self.current
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any, Final
 
-from opentelemetry.context import Context, attach, create_key, get_current, set_value
+from opentelemetry.context import Context, attach, create_key, get_current
 
 from llmcost.calls import Attribution
 
@@ -128,9 +128,7 @@ def current(frame: FrameType | None = None) -> Scope:
     A generator may be driven step by step in other contexts than the one it began in (a streamed web response), so a
     record set inside a generator is found by its frame on the stack, and left aside where that frame is not.
     """
-    scope = get_current().get(KEY)
-    if not isinstance(scope, Scope):
-        scope = ROOT
+    scope: Scope = get_current().get(KEY, ROOT)  # type: ignore[assignment]
     if not _in_generators and scope.generating is None:
         return scope
     return _among_generators(scope, frame or sys._getframe(1))
@@ -166,27 +164,36 @@ def worker() -> tuple[int, int]:
     return threading.get_ident(), id(task)
 
 
-def put(scope: Scope) -> Context:
-    """Make a record current; returns the context that was, for :func:`take_back`."""
-    before = get_current()
-    attach(set_value(KEY, scope, before))
-    return before
-
-
 def is_current(scope: Scope) -> bool:
     """Whether this very record is the current one."""
     return get_current().get(KEY) is scope
 
 
-def take_back(scope: Scope, before: Context) -> None:
-    """Undo :func:`put` where its record is still current; do nothing in another context, where it never was.
+class Placed:
+    """Values put into the current OTel context, to be taken back by :meth:`remove`."""
 
-    What others set meanwhile and left behind, such as a span that was not detached, stays.
-    """
-    now = get_current()
-    if now.get(KEY) is not scope:
-        return
-    untouched = len(now) == len(before) + (KEY not in before) and all(
-        now.get(key) is value for key, value in before.items() if key != KEY
-    )
-    attach(before if untouched else set_value(KEY, before.get(KEY), now))
+    __slots__ = ("_before", "_mine")
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._before = get_current()
+        self._mine = Context({**self._before, **values})
+        attach(self._mine)
+
+    def remove(self) -> None:
+        """Take the values back where they are still current; do nothing in another context, where they never were.
+
+        What others set meanwhile and left behind, such as a span that was not detached, stays.
+        """
+        now, mine, before = get_current(), self._mine, self._before
+        if now is mine:
+            attach(before)
+            return
+        ours = [key for key in mine if mine[key] is not before.get(key) and now.get(key) is mine[key]]
+        if ours:
+            kept = {key: value for key, value in now.items() if key not in ours}
+            attach(Context({**kept, **{key: before[key] for key in ours if key in before}}))
+
+
+def put(scope: Scope) -> Placed:
+    """Make a record current."""
+    return Placed({KEY: scope})

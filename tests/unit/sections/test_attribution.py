@@ -82,17 +82,16 @@ def test_unmapped_code_is_untracked_or_has_the_default_label(program: Program, s
 
 
 def test_precedence_explicit_then_map_then_inherited(program: Program) -> None:
-    from llmcost.sections.scope import current, put, take_back
+    from llmcost.sections.scope import current, put
 
     mapped = program("def summarize():\n    return call()\n")["summarize"]
     plain = program("def other():\n    return call()\n", "app/b.py")["other"]
-    scope = current().with_label("from_task")
-    before = put(scope)
+    placed = put(current().with_label("from_task"))
     assert (plain().label, plain().label_source) == ("from_task", "inherited")
     assert (mapped().label, mapped().label_source) == ("summarization", "map")
     with verbs.label("mine"):
         assert (mapped().label, mapped().label_source) == ("mine", "explicit")
-    take_back(scope, before)
+    placed.remove()
     assert plain().label == "untracked"
 
 
@@ -114,12 +113,12 @@ def test_code_that_dies_leaves_nothing_and_equal_code_is_not_mixed_up(
     assert program(source)["summarize"]().label == "summarization"
     assert program(source, "app/b.py")["summarize"]().label == "untracked"
     gc.collect()
-    kept = len(sections.sites()._places)
+    kept = len(sections._sites._places)
     for _ in range(20):
         program(source)["summarize"]()
     gc.collect()
-    assert len(sections.sites()._places) <= kept + 1
-    assert len(sections.sites()._references) == len(sections.sites()._places)
+    assert len(sections._sites._places) <= kept + 1
+    assert len(sections._sites._references) == len(sections._sites._places)
 
 
 def test_a_changed_map_gives_new_labels(program: Program, root: Path) -> None:

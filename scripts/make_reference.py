@@ -110,28 +110,31 @@ def provider_documents() -> list[dict[str, Any]]:
 
 
 def providers() -> str:
-    """The providers, and the keys of their files."""
-    rows = []
-    for document in provider_documents():
-        routes = document.get("route", [])
-        shapes = sorted({str(route.get("shape", "")) for route in routes if route.get("shape")})
-        rows.append((f"`{document['name']}`", code(document.get("hosts", [])) or "-", code(shapes) or "-"))
-    return "\n\n".join(
-        [
-            table(("provider", "hosts", "shapes"), rows),
-            "## What a provider's file may name",
-            "A provider is one TOML file in `llmcost/providers/data`, and fixtures.",
-            table(
-                ("table", "keys"),
-                [
-                    ("`[shape.NAME.request]`", code(sorted(descriptor.REQUEST_FIELDS))),
-                    ("`[shape.NAME.response]`", code(sorted(descriptor.RESPONSE_FIELDS))),
-                    ("`[shape.NAME.usage]`", code(sorted(usage.FIELDS))),
-                    ("`[shape.NAME.error]`", code(sorted(descriptor.ERROR_FIELDS))),
-                ],
-            ),
-        ]
-    )
+    """The providers, the hosts that speak another's API, and the keys of the files."""
+    documents = provider_documents()
+    rows = [_provider(document) for document in documents]
+    compatible = sorted((host, name) for each in documents for host, name in each.get("compatible", {}).items())
+    parts = [table(("provider", "hosts", "shapes"), rows)]
+    if compatible:
+        parts.append("## Hosts that speak a known API")
+        parts.append(table(("host", "provider"), [(f"`{host}`", f"`{name}`") for host, name in compatible]))
+    parts.append("## What a provider's file may name")
+    parts.append("A provider is one TOML file in `llmcost/providers/data`, and fixtures.")
+    keys = {
+        "request": descriptor.REQUEST_FIELDS,
+        "response": descriptor.RESPONSE_FIELDS,
+        "usage": usage.FIELDS,
+        "error": descriptor.ERROR_FIELDS,
+    }
+    parts.append(table(("table", "keys"), [(f"`[shape.NAME.{name}]`", code(sorted(keys[name]))) for name in keys]))
+    return "\n\n".join(parts)
+
+
+def _provider(document: dict[str, Any]) -> tuple[str, str, str]:
+    shapes = sorted({str(route["shape"]) for route in document.get("route", []) if "shape" in route})
+    if "compatible" in document or not document.get("hosts"):
+        return "any other host", "recognised by path and body", code(shapes)
+    return f"`{document['name']}`", code(document["hosts"]), code(shapes)
 
 
 def command_line() -> str:

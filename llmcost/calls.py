@@ -106,6 +106,15 @@ class Cost:
     note: str | None = None
 
 
+NANO: Final = 1_000_000_000
+
+
+def nano_dollars(usd: float) -> int:
+    """USD as whole nano-dollars, the unit in which ledger and store count: ``usd * 10**9`` rounded to the nearest
+    integer, a tie to the even one. So a single call is right to half a nano-dollar and sums of calls are exact."""
+    return round(usd * NANO)
+
+
 NOT_BILLED: Final = Cost("not_billed")
 UNPRICED: Final = Cost("unpriced")
 

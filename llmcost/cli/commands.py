@@ -1,0 +1,36 @@
+"""The table of commands. A command is one row: its name, where it is, its line of help and its panel.
+
+The module is imported when the command is asked for, so that ``llmcost --help`` stays fast. ``where`` is written
+``module:name`` and names a function, or a ``typer.Typer`` for a group such as ``llmcost prices show``. A command
+returns its exit code, or None for 0, and raises an ``LLMCostError`` where it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """One command of the root. ``settings`` is typer's context settings, for commands that hand arguments on."""
+
+    name: str
+    where: str
+    help: str
+    panel: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+RECORD: Final = "Record"
+LOOK: Final = "See what was spent"
+KEEP: Final = "Look after the store"
+PASSED_ON: Final = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+"""For a command whose arguments belong to another program."""
+
+COMMANDS: Final = (
+    CommandRow("run", "llmcost.cli.run:run", "Run a program unchanged and record its calls.", RECORD, PASSED_ON),
+    CommandRow("demo", "llmcost.cli.demo:demo", "Run an example program and report its cost.", RECORD),
+    CommandRow("report", "llmcost.cli.report:report", "The money by section, model, user, day or any key.", LOOK),
+)

@@ -1,0 +1,183 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich.console import Console
+
+from llmcost import config
+from llmcost.errors import ConfigError, StoreError
+from llmcost.store.database import reading
+from llmcost.store.dimensions import DIMENSIONS
+from llmcost.store.filters import Filter, moment
+from llmcost.store.fold import fold
+from llmcost.store.paths import FOLDER_NAME, StoreFolder, find
+from llmcost.store.query import context_keys, last_run
+
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="Folder of the store; .llmcost here or above by default.")
+]
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="WHEN", help="From when: 7d, 24h, an ISO date or time.")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="WHEN", help="Up to when; a date means the end of that day.")
+]
+ZoneOption = Annotated[
+    str | None, typer.Option("--tz", metavar="ZONE", help="Time zone of days, such as Europe/Berlin; local by default.")
+]
+RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="Only this run; 'last' is the newest.")]
+LabelOption = Annotated[list[str] | None, typer.Option("--label", help="Only this section. May be repeated.")]
+ModelOption = Annotated[list[str] | None, typer.Option("--model", help="Only this model. May be repeated.")]
+ProviderOption = Annotated[list[str] | None, typer.Option("--provider", help="Only this provider. May be repeated.")]
+UserOption = Annotated[list[str] | None, typer.Option("--user", help="Only this user. May be repeated.")]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="KEY=VALUE", help="Only calls with this value of any dimension or context key."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+LAST: Final = "last"
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The options that say which calls are meant, as the user wrote them."""
+
+    since: str | None = None
+    until: str | None = None
+    zone: str | None = None
+    run: str | None = None
+    values: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+def selection(
+    since: str | None,
+    until: str | None,
+    zone: str | None,
+    run: str | None,
+    **values: Sequence[str] | None,
+) -> Selection:
+    """Take the options together. ``values`` are dimensions; ``only`` holds ``KEY=VALUE`` pairs.
+
+    Raises:
+        ConfigError: a pair is none.
+    """
+    chosen = {name: list(given) for name, given in values.items() if given and name != "only"}
+    for pair in values.get("only") or ():
+        key, sign, value = pair.partition("=")
+        if not sign or not key:
+            raise ConfigError(f"--only: {pair!r} is not KEY=VALUE")
+        chosen.setdefault(key, []).append(value)
+    return Selection(since, until, zone, run, tuple((name, tuple(given)) for name, given in chosen.items()))
+
+
+def store_folder(option: Path | None) -> StoreFolder:
+    """The store meant: the option, the setting, or the nearest ``.llmcost``."""
+    if option is not None:
+        return StoreFolder(option)
+    settings = config.load()
+    return StoreFolder(settings.store) if isinstance(settings.store, Path) else find(Path.cwd())
+
+
+def map_path(option: Path | None) -> Path | None:
+    """The semantic map that calls of this store were labelled by, or None where there is none."""
+    settings = config.load()
+    here = Path.cwd()
+    nearby = [store_folder(option).root, *(folder / FOLDER_NAME for folder in (here, *here.parents))]
+    candidates = [settings.map_path] if settings.map_path else [folder / "semantic_map.json" for folder in nearby]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+@contextmanager
+def opened(option: Path | None) -> Iterator[sqlite3.Connection]:
+    """The store, with everything folded that was written so far; a reading connection.
+
+    Raises:
+        StoreError: there is no store, or it cannot be read.
+    """
+    folder = store_folder(option)
+    try:
+        fold(folder)
+    except (OSError, sqlite3.Error) as exc:
+        if not folder.database.exists():
+            raise StoreError(f"{folder.root}: {exc}") from None
+        print(f"llmcost: the newest calls are not shown: {folder.root} cannot be written ({exc})", file=sys.stderr)
+    with reading(folder) as connection:
+        yield connection
+
+
+def zone_of(name: str | None) -> tuple[tzinfo, str]:
+    """A time zone and the name it is shown by.
+
+    Raises:
+        ConfigError: there is no such zone.
+    """
+    if name is None:
+        local = _local_zone()
+        return local, str(local)
+    try:
+        return ZoneInfo(name), name
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(f"--tz: no time zone {name!r}") from None
+
+
+def _local_zone() -> tzinfo:
+    """The zone of this machine with its rules, or, where they are not to be had, its present offset."""
+    path = Path("/etc/localtime")
+    try:
+        name = str(path.resolve()).partition("zoneinfo/")[2]
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return datetime.now().astimezone().tzinfo or UTC
+
+
+def filter_of(connection: sqlite3.Connection, chosen: Selection, zone: tzinfo) -> Filter:
+    """The selection as a filter over this store.
+
+    Raises:
+        ConfigError: an option has a wrong value, or nothing in the store has that key.
+    """
+    now = datetime.now(zone)
+    values = dict(chosen.values)
+    if chosen.run is not None:
+        run = last_run(connection) if chosen.run == LAST else chosen.run
+        if run is None:
+            raise ConfigError("--run last: no call of this store belongs to a run")
+        values["run"] = (run,)
+    for key in values:
+        known_key(connection, "--only", key)
+    return Filter(
+        None if chosen.since is None else moment("--since", chosen.since, now),
+        None if chosen.until is None else moment("--until", chosen.until, now, end=True),
+        values,
+    )
+
+
+def known_key(connection: sqlite3.Connection, option: str, key: str) -> None:
+    """Check that a dimension or context key exists.
+
+    Raises:
+        ConfigError: naming what there is.
+    """
+    if key in DIMENSIONS:
+        return
+    keys = context_keys(connection)
+    if key not in keys:
+        raise ConfigError(f"{option}: no {key!r}; there are {', '.join([*DIMENSIONS, *keys])}")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where people read: no markup, no highlighting, so that names stay data."""
+    return Console(file=sys.stderr if stderr else sys.stdout, markup=False, highlight=False, emoji=False)

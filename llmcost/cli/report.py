@@ -1,0 +1,80 @@
+"""``llmcost report``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmcost.cli import options as o
+from llmcost.errors import ConfigError
+from llmcost.report.build import Question, build
+from llmcost.report.model import Report
+
+
+def report(
+    by: Annotated[
+        str,
+        typer.Option(
+            help="label, model, provider, user, file, function, type, day, run, status, or any key of a context."
+        ),
+    ] = "label",
+    since: o.SinceOption = None,
+    until: o.UntilOption = None,
+    run: o.RunOption = None,
+    label: o.LabelOption = None,
+    model: o.ModelOption = None,
+    provider: o.ProviderOption = None,
+    user: o.UserOption = None,
+    only: o.OnlyOption = None,
+    zone: o.ZoneOption = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="Rows shown; 0 for all. 20 in the terminal.")] = None,
+    as_json: o.JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one HTML file with charts.")] = None,
+    store: o.StoreOption = None,
+) -> None:
+    """Where the money went."""
+    if as_json + as_csv + (html is not None) > 1:
+        raise ConfigError("--json, --csv and --html: choose one")
+    chosen = o.selection(since, until, zone, run, label=label, model=model, provider=provider, user=user, only=only)
+    if limit is None:
+        limit = 0 if as_json or as_csv else 20 if html is None else 200
+    answer = _asked(by, chosen, limit, html is not None, store)
+    _show(answer, as_json, as_csv, html)
+
+
+def _asked(by: str, chosen: o.Selection, limit: int, charts: bool, store: Path | None) -> Report:
+    zone, zone_name = o.zone_of(chosen.zone)
+    with o.opened(store) as connection:
+        o.known_key(connection, "--by", by)
+        wanted = o.filter_of(connection, chosen, zone)
+        return build(
+            connection,
+            Question(by, wanted, zone, zone_name, limit or None, charts, mapped=o.map_path(store) is not None),
+        )
+
+
+def _show(answer: Report, as_json: bool, as_csv: bool, html: Path | None) -> None:
+    if as_json:
+        from llmcost.report import json
+
+        print(json.render(answer))
+    elif as_csv:
+        from llmcost.report import csv
+
+        sys.stdout.write(csv.render(answer))
+    elif html is not None:
+        from llmcost.report.html import render
+
+        try:
+            html.write_text(render(answer), encoding="utf-8")
+        except OSError as exc:
+            raise ConfigError(f"--html: {html}: {exc.strerror}") from None
+        print(f"Written to {html}", file=sys.stderr)
+    else:
+        from llmcost.report.terminal import render as show
+
+        show(answer, o.console())

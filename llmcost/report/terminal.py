@@ -1,0 +1,107 @@
+"""The report for a terminal: readable at 80 columns, without colour, and in a pipe."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from llmcost.report.model import Report, Row
+from llmcost.report.words import UNKNOWN, count, decimals, money, percent, plain, plural, small_money
+
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_TRUST: Final = (
+    ("exact", "exact", "green"),
+    ("estimated", "estimated", "yellow"),
+    ("partial", "partial", "yellow"),
+    ("zero_listed", "listed at $0", "yellow"),
+    ("unpriced", "unpriced", "red"),
+)
+_WIDE: Final = 100
+"""Columns from which tokens in, out and cached, and errors have a column each."""
+
+
+def render(report: Report, console: Console) -> None:
+    """Print the report."""
+    console.print(_head(report))
+    console.print(_trust(report))
+    if report.rows:
+        console.print()
+        console.print(_table(report, console))
+    for note in report.notes:
+        console.print(Text(f"! {plain(note)}", "yellow"))
+
+
+def _head(report: Report) -> RenderableType:
+    total = report.total
+    head = Text.assemble((money(total.nano) if total.calls else "No calls", "bold"))
+    if total.calls:
+        head.append(f"  in {plural(total.calls, 'call')}, by {plain(report.title).lower()}")
+    lines = [head]
+    if report.since and report.until:
+        lines.append(Text(f"{_short(report.since)} to {_short(report.until)}, {report.zone}", "dim"))
+    if report.filters:
+        lines.append(Text("only " + ", ".join(f"{plain(k)} = {plain(v)}" for k, v in report.filters), "dim"))
+    return Group(*lines)
+
+
+def _short(iso: str) -> str:
+    return iso[:16].replace("T", " ")
+
+
+def _trust(report: Report) -> Text:
+    """Which part of the calls is known how well. What does not occur is left out, but never what is exact."""
+    trust = report.trust
+    line = Text("Trust  ")
+    if not trust.calls:
+        return line.append("nothing recorded", "dim")
+    for name, word, colour in _TRUST:
+        number = getattr(trust, name)
+        if number or name == "exact":
+            line.append(f"{percent(number / trust.calls)} {word}", colour).append(" · ")
+    line.append(f"{percent(trust.untracked / trust.calls)} untracked", "yellow" if trust.untracked else "")
+    line.append(f" · {count(trust.unseen)} unseen", "red" if trust.unseen else "")
+    return line
+
+
+def _table(report: Report, console: Console) -> Table:
+    wide = console.width >= _WIDE
+    table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, header_style="bold")
+    table.add_column(Text(plain(report.title)), no_wrap=True, overflow="ellipsis", max_width=40 if wide else 20)
+    table.add_column("", no_wrap=True)
+    heads = ["Cost", "Share", "Calls", "Average", "p95"]
+    heads += ["In", "Cached", "Out", "Errors"] if wide else ["Tokens"]
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    largest = max((row.share for row in report.rows), default=0.0)
+    digits = decimals(report.total.nano)
+    for row in report.rows:
+        bar = _bar(row.share / largest if largest else 0.0, 16 if wide else 6, ascii_only=console.options.ascii_only)
+        table.add_row(Text(plain(row.key)), Text(bar, "cyan"), *_cells(row, digits, wide))
+    table.add_section()
+    table.add_row(Text("Total", "bold"), "", *_cells(report.total, digits, wide))
+    return table
+
+
+def _cells(row: Row, digits: int, wide: bool) -> list[str]:
+    cells = [
+        money(row.nano, digits) + ("*" if row.unpriced and row.nano is not None else ""),
+        percent(row.share) if row.nano is not None else UNKNOWN,
+        count(row.calls),
+        small_money(row.average),
+        small_money(row.p95),
+    ]
+    if not wide:
+        return [*cells, count(row.input_tokens + row.output_tokens)]
+    return [*cells, count(row.input_tokens), count(row.cached_tokens), count(row.output_tokens), count(row.errors)]
+
+
+def _bar(share: float, width: int, *, ascii_only: bool) -> str:
+    """A bar of ``width`` cells at a share of 1; something is seen of every share above 0."""
+    if ascii_only:
+        return "#" * (max(1, round(share * width)) if share > 0 else 0)
+    eighths = max(1, round(share * width * 8)) if share > 0 else 0
+    full, rest = divmod(eighths, 8)
+    return _EIGHTHS[8] * full + (_EIGHTHS[rest] if rest else "")

@@ -1,0 +1,79 @@
+"""How names, money and counts are written for people."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+from llmcost.calls import NANO
+
+NONE_GIVEN: Final = "(none)"
+UNKNOWN: Final = "-"
+_CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_COUNTS: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+
+def plain(name: str) -> str:
+    """A name as one line of visible characters. Control, format and direction marks are written as escapes, so that
+    a name can neither move the cursor, nor start a line, nor turn the text around."""
+    if name.isprintable() and name:
+        return name
+    if not name:
+        return NONE_GIVEN
+    return "".join(
+        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _CONTROL else c for c in name
+    )
+
+
+def decimals(nano: int | None) -> int:
+    """Digits after the point that suit a column whose largest amount is this."""
+    usd = abs(nano or 0) / NANO
+    return 2 if usd >= 1 else 4 if usd >= 0.01 else 6
+
+
+def money(nano: int | None, digits: int | None = None) -> str:
+    """An amount in USD; ``-`` where it is not known, ``<$0.01`` where the digits do not show it."""
+    if nano is None:
+        return UNKNOWN
+    places = decimals(nano) if digits is None else digits
+    if nano == 0:
+        return f"${0:.{places}f}"
+    text = f"{abs(nano) / NANO:,.{places}f}"
+    if not text.strip("0.,"):
+        return f"<${10**-places:.{places}f}"
+    return f"{'-' if nano < 0 else ''}${text}"
+
+
+def small_money(nano: int | None) -> str:
+    """The cost of a single call: three significant digits below a dollar."""
+    if nano is None or nano == 0 or abs(nano) >= NANO:
+        return money(nano, 2 if nano else 0)
+    value = f"{nano / NANO:#.3g}"
+    if "e" in value:
+        value = f"{nano / NANO:.9f}".rstrip("0")
+    return f"${value}"
+
+
+def percent(share: float) -> str:
+    """A share, 0 to 1, as a percentage; never 0 or 100 where that is not exact."""
+    if 0 < share < 0.001:
+        return "<0.1%"
+    if 0.999 < share < 1:
+        return ">99.9%"
+    return f"{100 * share:.1f}%" if share not in (0, 1) else f"{100 * share:.0f}%"
+
+
+def count(number: int) -> str:
+    """A count in full up to 99,999, then with three significant digits and a unit."""
+    if number < 100_000:
+        return f"{number:,}"
+    for size, unit in _COUNTS:
+        if number >= size:
+            value = number / size
+            return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}{unit}"
+    return str(number)
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """``1 call``, ``2 calls``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,90 @@
+"""The tables of ``calls.db`` and how they grow.
+
+Migrations are append-only: a published one never changes, and the number applied is kept in ``user_version``.
+
+``calls`` holds what reports count, one narrow row a call; ``records`` the whole line. What repeats is kept once:
+``series`` is where the money goes (label, model, function ...), ``origins`` who asked for it (user, run, context ...).
+``spend_by_series`` and ``spend_by_origin`` are sums per quarter of an hour, kept up to date by folding, so that a
+report over a million calls reads a hundred thousand rows. A quarter of an hour divides every time zone's day. The week
+stands first where the order is otherwise random, so that new rows go to the same few pages.
+
+Money is integer nano-dollars; NULL is unknown. Empty text means "not given".
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from llmcost.errors import StoreError
+
+_SUMS: Final = """
+    calls INTEGER NOT NULL, priced INTEGER NOT NULL, unpriced INTEGER NOT NULL, nano INTEGER NOT NULL,
+    input INTEGER NOT NULL, output INTEGER NOT NULL, cached INTEGER NOT NULL, errors INTEGER NOT NULL"""
+
+_FIRST: Final = f"""
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY,
+    label TEXT NOT NULL, label_source TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL,
+    operation TEXT NOT NULL, call_type TEXT NOT NULL, status TEXT NOT NULL, function TEXT NOT NULL, file TEXT NOT NULL,
+    UNIQUE (label, label_source, model, provider, operation, call_type, status, function, file));
+CREATE TABLE origins (
+    id INTEGER PRIMARY KEY,
+    user_id TEXT NOT NULL, session_id TEXT NOT NULL, run_id TEXT NOT NULL, agent TEXT NOT NULL, workflow TEXT NOT NULL,
+    conversation_id TEXT NOT NULL, section_path TEXT NOT NULL, context TEXT NOT NULL,
+    UNIQUE (user_id, session_id, run_id, agent, workflow, conversation_id, section_path, context));
+CREATE TABLE calls (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    started_ns INTEGER NOT NULL, week INTEGER NOT NULL, quarter INTEGER NOT NULL,
+    series INTEGER NOT NULL, origin INTEGER NOT NULL,
+    nano INTEGER, unpriced INTEGER NOT NULL, input INTEGER, output INTEGER, cached INTEGER, error INTEGER NOT NULL);
+CREATE INDEX calls_by_cost ON calls (week, series, nano, quarter, origin);
+CREATE TABLE records (seq INTEGER PRIMARY KEY, line TEXT NOT NULL);
+CREATE TABLE spend_by_series (series INTEGER, quarter INTEGER, {_SUMS},
+    PRIMARY KEY (series, quarter)) WITHOUT ROWID;
+CREATE TABLE spend_by_origin (week INTEGER, origin INTEGER, quarter INTEGER, series INTEGER, {_SUMS},
+    PRIMARY KEY (week, origin, quarter, series)) WITHOUT ROWID;
+CREATE TABLE spooled (file TEXT PRIMARY KEY, folded INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+_MARKS: Final = """
+CREATE TABLE marks (quarter INTEGER, kind TEXT, subject TEXT, count INTEGER NOT NULL,
+    PRIMARY KEY (quarter, kind, subject)) WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _MARKS)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a database to the newest version; an empty file becomes a store.
+
+    Raises:
+        StoreError: a newer llmcost made the file.
+    """
+    if _version(connection) == len(MIGRATIONS):
+        return
+    if _version(connection) == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _apply(connection)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _apply(connection: sqlite3.Connection) -> None:
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise StoreError(f"the store has version {version}, this llmcost knows {len(MIGRATIONS)}: upgrade llmcost")
+    for script in MIGRATIONS[version:]:
+        for statement in script.split(";"):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -109,6 +110,27 @@ def test_decisions_are_numbered_without_gaps_and_have_the_three_parts() -> None:
         assert text.startswith(f"# {int(path.name[:4])}. ")
         assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"], path.name
     assert f"The next free number is {len(records) + 1}." in (DOCS / "decisions" / "README.md").read_text("utf-8")
+
+
+FENCE = re.compile(r"```(python|toml|json)\n(.*?)```", re.DOTALL)
+EXAMPLES = [
+    pytest.param(language, text, id=f"{path.relative_to(REPOSITORY)}:{language}:{number}")
+    for path in sorted([*DOCS.rglob("*.md"), REPOSITORY / "README.md"])
+    for number, (language, text) in enumerate(FENCE.findall(path.read_text(encoding="utf-8")))
+]
+
+
+@pytest.mark.parametrize(("language", "text"), EXAMPLES)
+def test_examples_in_pages_are_valid(language: str, text: str, tmp_path: Path) -> None:
+    if language == "python":
+        compile(text, "example", "exec")
+        llmcost = importlib.import_module("llmcost")
+        assert [name for name in re.findall(r"llmcost\.(\w+)\(", text) if not hasattr(llmcost, name)] == []
+    elif language == "json":
+        assert json.loads(text)
+    else:
+        (tmp_path / "llmcost.toml").write_text(text, encoding="utf-8")
+        assert config.load(environ={}, directory=tmp_path).root == tmp_path
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "collector-config/README.md", "grafana/README.md"])

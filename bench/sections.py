@@ -1,4 +1,5 @@
-"""What the look-up of a label costs: on a hit under 12 and 20 frames of an SDK, and on a miss at depth 60.
+"""What the look-up of a label costs, on a hit under 5 to 20 frames of an SDK and on a miss at depth 60; and what it
+costs to enter and leave a function that starts other work.
 
     python bench/sections.py [--json]
 
@@ -9,6 +10,7 @@ that was built, so that figures of two machines can be compared.
 
 from __future__ import annotations
 
+import importlib
 import json
 import statistics
 import sys
@@ -20,6 +22,7 @@ from types import CodeType
 from typing import Any
 
 from llmcost.sections import Sections, context
+from llmcost.tracing.label_entry import LabelEntry
 
 ROUNDS, CALLS = 31, 2_000
 _SOURCE = """
@@ -69,6 +72,29 @@ def measure(run: Callable[[int, Callable[[], object]], object], depth: int, sect
     return {"us": round(statistics.median(costs), 3), "ratio": round(statistics.median(ratios), 2)}
 
 
+def measure_entry(folder: Path) -> dict[str, float]:
+    """One marked function that does nothing, called with and without label entry."""
+    (folder / "entered.py").write_text("def start():\n    return 1\n")
+    (folder / ".llmcost" / "semantic_map.json").write_text('{"entered.py": {"start": "s"}}')
+    (folder / ".llmcost" / "semantic_labels.json").write_text('{"entered.py": {"start": {"spawns": true}}}')
+    sections = Sections(folder / ".llmcost" / "semantic_map.json")
+    sys.path.insert(0, str(folder))
+    start = importlib.import_module("entered").start
+    entry = LabelEntry(sections.semantic_map, sections.inherit)
+
+    def timed() -> float:
+        begin = time.perf_counter_ns()
+        for _ in range(CALLS):
+            start()
+        return (time.perf_counter_ns() - begin) / CALLS / 1000
+
+    bare = statistics.median(timed() for _ in range(ROUNDS))
+    entry.install()
+    entered = statistics.median(timed() for _ in range(ROUNDS))
+    entry.uninstall()
+    return {"us": round(entered - bare, 3), "ratio": round((entered - bare) / bare, 2)}
+
+
 def main(argv: list[str]) -> int:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as name:
@@ -82,6 +108,7 @@ def main(argv: list[str]) -> int:
         figures["miss_60_frames"] = measure(miss, 60, sections)
         with context(user_id="u"):
             figures["hit_12_frames_in_context"] = measure(hit, 12, sections)
+        figures["entry_and_exit"] = measure_entry(folder)
     if "--json" in argv:
         print(json.dumps({"python": sys.version.split()[0], **figures}))
     else:

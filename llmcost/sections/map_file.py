@@ -43,14 +43,23 @@ def locate(folders: Iterable[str | os.PathLike[str]] | None = None) -> Path | No
 
 def _starts() -> list[str]:
     starts: list[str] = []
-    entry = getattr(sys.modules.get("__main__"), "__file__", None)
-    if isinstance(entry, str):
+    entry = _entry_script()
+    if entry is not None:
         starts.append(os.path.dirname(os.path.abspath(entry)))
     with contextlib.suppress(OSError):  # the working directory may have been removed
         starts.append(os.getcwd())
     if sys.path and os.path.isdir(sys.path[0]):
         starts.append(sys.path[0])
     return starts
+
+
+def _entry_script() -> str | None:
+    """The file of the main module; before that runs, as in a ``sitecustomize``, the one named on the command line."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if isinstance(file, str):
+        return file
+    named = sys.argv[0] if getattr(sys, "argv", None) else ""
+    return named if os.path.isfile(named) else None
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -180,18 +180,21 @@ class Placed:
         attach(self._mine)
 
     def remove(self) -> None:
-        """Take the values back where they are still current; do nothing in another context, where they never were.
+        """Take the values back, as :func:`take_back` does."""
+        take_back(self._before, self._mine)
 
-        What others set meanwhile and left behind, such as a span that was not detached, stays.
-        """
-        now, mine, before = get_current(), self._mine, self._before
-        if now is mine:
-            attach(before)
-            return
-        ours = [key for key in mine if mine[key] is not before.get(key) and now.get(key) is mine[key]]
-        if ours:
-            kept = {key: value for key, value in now.items() if key not in ours}
-            attach(Context({**kept, **{key: before[key] for key in ours if key in before}}))
+
+def take_back(before: Context, mine: Context) -> None:
+    """Undo what made ``mine`` of ``before``, where it is still current; do nothing in another context, where it never
+    was. What others set meanwhile and left behind, such as a span that was not detached, stays."""
+    now = get_current()
+    if now is mine:
+        attach(before)
+        return
+    ours = [key for key in mine if mine[key] is not before.get(key) and now.get(key) is mine[key]]
+    if ours:
+        kept = {key: value for key, value in now.items() if key not in ours}
+        attach(Context({**kept, **{key: before[key] for key in ours if key in before}}))
 
 
 def put(scope: Scope) -> Placed:

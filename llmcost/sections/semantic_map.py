@@ -93,6 +93,20 @@ class SemanticMap:
             if not nested:
                 return None
 
+    def spawning(self, file: str, qualname: str) -> Section | None:
+        """The section of a function that starts other work; listed under its own name, not the one around it."""
+        functions = self.files.get(file, {})
+        found = functions.get(qualname) or functions.get(fold(qualname))
+        return found if found is not None and found.spawns else None
+
+    def spawning_files(self) -> dict[str, str]:
+        """The files that hold such functions, by path in the map; each with its base name."""
+        return {
+            file: posixpath.basename(file)
+            for file, functions in self.files.items()
+            if any(section.spawns for section in functions.values())
+        }
+
 
 def fold(qualname: str) -> str:
     """A ``__qualname__`` without its ``<locals>`` parts."""

@@ -1,0 +1,72 @@
+"""Which functions are marked: those that the map says start other work, less all generators."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR, CO_ITERABLE_COROUTINE
+from types import CodeType, FunctionType
+from typing import Final
+
+from llmcost.sections.semantic_map import SemanticMap
+
+_NEVER: Final = CO_GENERATOR | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE
+"""Kinds of code that are left between two steps, when what they set would stay with whoever drives them."""
+
+Label = tuple[str | None]
+"""The label of a marked function; None inside for a wrapper, whose caller's label counts."""
+
+
+class Marks:
+    """Looks functions up in the map as it is now."""
+
+    def __init__(self, semantic_map: Callable[[], SemanticMap]) -> None:
+        self._semantic_map = semantic_map
+        self._read: SemanticMap | None = None
+        self._files: dict[str, str] = {}
+        self._names: frozenset[str] = frozenset()
+
+    def _refresh(self) -> SemanticMap:
+        latest = self._semantic_map()
+        if latest is not self._read:
+            self._files = latest.spawning_files()
+            self._names = frozenset(self._files.values())
+            self._read = latest
+        return latest
+
+    def may_be(self, module: str) -> bool:
+        """Whether a module of this name may hold a marked function; cheap, as it is asked at every import."""
+        self._refresh()
+        return bool(self._names) and (module.rpartition(".")[2] + ".py" in self._names or "__init__.py" in self._names)
+
+    def file_of(self, filename: str, module: str | None) -> str | None:
+        """The map's path of a file that holds marked functions, or None."""
+        semantic_map = self._refresh()
+        if filename.replace("\\", "/").rpartition("/")[2] not in self._names:
+            return None
+        file = semantic_map.file_of(filename, None if module == "__main__" else module)
+        return file if file in self._files else None
+
+    def label(self, file: str, qualname: str) -> Label | None:
+        """The label of a marked function, or None where it is not marked."""
+        section = self._refresh().spawning(file, qualname)
+        return None if section is None else (section.label,)
+
+    def label_of(self, code: CodeType, module: str | None) -> Label | None:
+        """The same by its code."""
+        if code.co_flags & _NEVER:
+            return None
+        file = self.file_of(code.co_filename, module)
+        return None if file is None else self.label(file, code.co_qualname)
+
+
+def functions_of(marks: Marks, module: str | None = None) -> Iterator[FunctionType]:
+    """Functions that exist already and stand in files with marked functions; of one module or of all."""
+    files: dict[str, bool] = {}
+    for thing in gc.get_objects():
+        if type(thing) is FunctionType and (module is None or thing.__module__ == module):
+            name = thing.__code__.co_filename
+            if name not in files:
+                files[name] = marks.file_of(name, thing.__module__) is not None
+            if files[name]:
+                yield thing

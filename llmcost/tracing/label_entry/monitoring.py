@@ -93,8 +93,7 @@ if sys.version_info >= (3, 12):
             marked = self._marked.get(id(code))
             if marked is None:
                 return self._not_marked(code, sys._getframe(1))
-            with guard("label_entry.begin"):
-                self._running.begin(sys._getframe(1), marked[1])
+            self._running.begin(sys._getframe(1), marked[1])
             return None
 
         def _not_marked(self, code: CodeType, frame: FrameType) -> Any:
@@ -105,12 +104,9 @@ if sys.version_info >= (3, 12):
                         monitoring.set_events(self._tool, self._unwind())
             return monitoring.DISABLE
 
-        def _on_return(self, code: CodeType, _: int, __: object) -> None:
-            if id(code) in self._marked:
-                with guard("label_entry.end"):
-                    self._running.end(sys._getframe(1))
+        def _on_return(self, _: CodeType, __: int, ___: object) -> None:
+            self._running.end(sys._getframe(1))
 
         def _on_unwind(self, code: CodeType, _: int, __: object) -> None:
             if id(code) in self._marked:
-                with guard("label_entry.end"):
-                    self._running.end(sys._getframe(1))
+                self._running.end(sys._getframe(1))

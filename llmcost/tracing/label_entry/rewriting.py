@@ -45,14 +45,12 @@ class Entry:
 
     def __enter__(self) -> None:
         if self._rewriting.active:
-            with guard("label_entry.begin"):
-                self._rewriting.running.begin(sys._getframe(1), self._label)
+            self._rewriting.running.begin(sys._getframe(1), self._label)
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with guard("label_entry.end"):
-            self._rewriting.running.end(sys._getframe(1))
+        self._rewriting.running.end(sys._getframe(1))
 
 
 class _Transformer(ast.NodeTransformer):

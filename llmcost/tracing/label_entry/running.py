@@ -7,7 +7,8 @@ from types import FrameType
 
 from opentelemetry.context import Context, attach, get_current
 
-from llmcost.sections.scope import KEY, ROOT, Scope, take_back
+from llmcost.exchange.guard import guard
+from llmcost.sections.scope import KEY, ROOT, Scope, current, take_back
 
 Inherit = Callable[[FrameType], Scope]
 
@@ -24,12 +25,16 @@ class Running:
         self._entered: dict[int, tuple[Context, Context]] = {}
 
     def begin(self, frame: FrameType, label: str | None) -> None:
-        """A marked function begins: its label is in the context from here on."""
+        """A marked function begins: its label is in the context from here on.
+
+        There is no guard in here, it would cost as much as the rest: nothing in it can fail but the walk.
+        """
         before = get_current()
         if label is None:
-            scope = self._inherit(frame)
+            scope = self._inherited(frame)
         else:
-            scope = before.get(KEY, ROOT).with_label(label)  # type: ignore[attr-defined]
+            around: Scope = before.get(KEY, ROOT)  # type: ignore[assignment]
+            scope = around.labelled.get(label) or around.with_label(label)
         mine = Context(before)
         dict.__setitem__(mine, KEY, scope)
         self._entered[id(frame)] = (before, mine)
@@ -40,7 +45,15 @@ class Running:
         entered = self._entered.pop(id(frame), None)
         if entered is None:
             return
-        take_back(*entered)
+        if get_current() is entered[1]:
+            attach(entered[0])
+        else:
+            take_back(*entered)
+
+    def _inherited(self, frame: FrameType) -> Scope:
+        with guard("label_entry.inherit"):
+            return self._inherit(frame)
+        return current(frame)
 
     def clear(self) -> None:
         """Forget all; what is current here is taken back."""

@@ -1,0 +1,88 @@
+"""A series' own track record: how good its forecasts were, and which member was best."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from llmcost.insight.daily import MEMBERS
+from llmcost.insight.state import Resumable
+
+HORIZONS: Final = (1, 3, 7, 14)
+"""Days ahead at which the forecasts are held against what came."""
+_JUDGED_AT: Final = 7
+"""Days ahead at which the members are compared."""
+_PRIOR_WEIGHTS: Final = (1.0, 0.7, 0.7, 0.5)
+_ERROR_RATE: Final = 0.05
+_LOSS_RATE: Final = 0.06
+_START_LOSS: Final = 0.2
+_WORST: Final = 1.5
+_PRIOR_ERROR: Final = 0.6
+_PRIOR_DAYS: Final = 6
+"""A new series is taken to err by ``_PRIOR_ERROR``, with the weight of so many observations."""
+
+
+def gap(actual: float, forecast: float) -> float:
+    """Distance of two totals: the absolute log of their ratio, at most 1.5."""
+    soft = 0.02 * forecast + 1e-12
+    return min(_WORST, abs(math.log((actual + soft) / (forecast + soft))))
+
+
+class TrackRecord(Resumable):
+    """Keeps the forecasts that are not yet due, and the running errors of those that were.
+
+    Attributes:
+        errors: mean error at each of ``HORIZONS``.
+        counts: how many forecasts were judged at each.
+        losses: mean error of each member's total of a week.
+    """
+
+    __slots__ = ("_members", "_own", "counts", "errors", "losses")
+    STATE: ClassVar[tuple[str, ...]] = __slots__
+
+    def __init__(self) -> None:
+        self.errors = [0.0] * len(HORIZONS)
+        self.counts = [0] * len(HORIZONS)
+        self.losses = [_START_LOSS] * MEMBERS
+        self._own: list[list[float]] = [[] for _ in HORIZONS]
+        self._members: deque[list[float]] = deque(maxlen=_JUDGED_AT)
+
+    def judge(self, recent: Sequence[float]) -> None:
+        """Hold the forecasts that are due against the days that came; ``recent`` ends with the day just over."""
+        for index, horizon in enumerate(HORIZONS):
+            waiting = self._own[index]
+            if len(waiting) < horizon:
+                continue
+            error = gap(sum(recent[-horizon:]), waiting.pop(0))
+            self.counts[index] += 1
+            rate = max(_ERROR_RATE, 1 / self.counts[index])
+            self.errors[index] += rate * (error - self.errors[index])
+        if len(self._members) == _JUDGED_AT:
+            total = sum(recent[-_JUDGED_AT:])
+            for index, forecast in enumerate(self._members.popleft()):
+                self.losses[index] += _LOSS_RATE * (gap(total, forecast) - self.losses[index])
+
+    def note(self, path: Sequence[float], members: Sequence[Sequence[float]]) -> None:
+        """Keep the forecasts made today: the path of the next 14 days, and the members' paths."""
+        for index, horizon in enumerate(HORIZONS):
+            self._own[index].append(sum(path[:horizon]))
+        self._members.append([sum(member[:_JUDGED_AT]) for member in members])
+
+    def weights(self) -> list[float]:
+        """The members' weights: better members count more, none is ever out."""
+        best = max(min(self.losses), 1e-6)
+        raw = [prior * (best / max(loss, 1e-6)) ** 2 for prior, loss in zip(_PRIOR_WEIGHTS, self.losses, strict=True)]
+        total = sum(raw)
+        return [weight / total for weight in raw]
+
+    def signs(self) -> list[float]:
+        """Logs of the running errors, with the prior of a new series: what the scale of the next error hangs on."""
+        return [shrunk_log(error, count) for error, count in zip(self.errors, self.counts, strict=True)]
+
+
+def shrunk_log(error: float, count: int) -> float:
+    """Log of an error seen ``count`` times, drawn to the usual error of a new series."""
+    shrunk = (error * count + _PRIOR_ERROR * _PRIOR_DAYS) / (count + _PRIOR_DAYS)
+    return math.log(min(max(shrunk, 0.02), 3.0))

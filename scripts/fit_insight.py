@@ -1,0 +1,196 @@
+"""Fit the constants of ``llmcost/insight/fitted.py`` on the visible series; needs numpy.
+
+    python scripts/fit_insight.py DATA            writes llmcost/insight/fitted.py
+    python scripts/fit_insight.py DATA --check    says whether the file is what the data gives, and changes nothing
+    python scripts/fit_insight.py DATA --validate cross-validates over the series: each is judged by constants that were
+                                                  fitted on the others
+
+DATA is a folder with ``daily.csv`` (``group,series,date,value``). Two things are fitted, both on errors that the
+forecaster made while it walked through the series:
+
+1. the scale: log of the absolute error of a total, by ridge regression on the series' own running errors;
+2. the quantiles of error / scale, by distance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TARGET = REPOSITORY / "llmcost" / "insight" / "fitted.py"
+DAY = 86400.0
+LEVELS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.995)
+HORIZONS = (1, 2, 4, 9, 16, 23, 30)
+FIRST_DAY = 25
+"""Errors count from this day on: before it the record is too short to standardise them."""
+SCALE_FROM = 7
+"""Distances (days) that the scale is fitted on."""
+DAYS_OF_A_SERIES = 360
+"""Longer series count as much as one of so many days."""
+RIDGE = 30.0
+FLOOR = 0.03
+WIDENING = 1.06
+"""The quantiles are drawn out by this factor: errors on new series are a little larger than on those fitted."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """One row a day and distance: series, distance in days, weight, log error, signs of the scale."""
+
+    series: np.ndarray
+    distance: np.ndarray
+    weight: np.ndarray
+    error: np.ndarray
+    signs: np.ndarray
+
+    def where(self, mask: np.ndarray) -> Errors:
+        return Errors(self.series[mask], self.distance[mask], self.weight[mask], self.error[mask], self.signs[mask])
+
+
+@dataclass(frozen=True)
+class Constants:
+    weights: np.ndarray
+    tables: np.ndarray
+
+
+def read_daily(folder: Path) -> dict[str, tuple[float, list[float]]]:
+    """Series name to (Unix time of its first day, values by day)."""
+    series: dict[str, tuple[float, list[float]]] = {}
+    with (folder / "daily.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            start = datetime.fromisoformat(row["date"]).replace(tzinfo=UTC).timestamp()
+            series.setdefault(f"{row['group']}/{row['series']}", (start, []))[1].append(float(row["value"]))
+    return series
+
+
+def walk(series: dict[str, tuple[float, list[float]]]) -> Errors:
+    """Let a forecaster walk through each series, and note its errors."""
+    from llmcost.insight.distribution import SOFTENING
+    from llmcost.insight.forecaster import Forecaster
+
+    rows: list[tuple[int, int, float, float, list[float]]] = []
+    for number, (start, values) in enumerate(series.values()):
+        weight = min(1.0, DAYS_OF_A_SERIES / len(values))
+        forecaster = Forecaster()
+        for day, value in enumerate(values):
+            if day >= FIRST_DAY:
+                now = start + day * DAY
+                path = list(accumulate(forecaster.daily(HORIZONS[-1], now)))
+                signs = forecaster._signs()  # noqa: SLF001 - the fit looks at what it fits
+                actual = list(accumulate(values[day : day + HORIZONS[-1]]))
+                for distance in HORIZONS:
+                    if distance <= len(actual) and path[distance - 1] > 0:
+                        ratio = actual[distance - 1] / path[distance - 1]
+                        error = math.log((ratio + SOFTENING) / (1 + SOFTENING))
+                        rows.append((number, distance, weight, error, signs))
+            forecaster.update(start + (day + 0.5) * DAY, value)
+    return Errors(*(np.array(column) for column in zip(*rows, strict=True)))
+
+
+def fit(errors: Errors) -> Constants:
+    """The scale's weights, and the quantiles of the standardised errors."""
+    far = errors.where(errors.distance >= SCALE_FROM)
+    size = np.log(np.abs(far.error) + FLOOR)
+    columns = far.signs.shape[1]
+    prior = np.array([0.0] + [0.8 / (columns - 1)] * (columns - 1))
+    penalty = np.diag([1e-6] + [RIDGE] * (columns - 1))
+    weighted = far.signs * far.weight[:, None]
+    step = np.linalg.solve(weighted.T @ far.signs + penalty, weighted.T @ (size - far.signs @ prior))
+    weights = prior + step
+    standard = errors.error / np.exp(errors.signs @ weights)
+    tables = [_quantiles(standard, errors.weight, errors.distance == distance) for distance in HORIZONS]
+    return Constants(weights, np.array(tables))
+
+
+def _quantiles(values: np.ndarray, weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    order = np.argsort(values[mask], kind="stable")
+    kept, mass = values[mask][order], weights[mask][order]
+    place = (np.cumsum(mass) - mass / 2) / mass.sum()
+    found = np.interp(LEVELS, place, kept)
+    middle = found[LEVELS.index(0.5)]
+    return np.asarray(middle + WIDENING * (found - middle))
+
+
+def rendered(constants: Constants) -> str:
+    """The text of the module of constants."""
+    tables = "".join(f"    {_row(table)},\n" for table in constants.tables)
+    return f'''"""Constants fitted on real series by ``scripts/fit_insight.py``. Not edited by hand.
+
+Series: downloads, page views, station entries, tweets and rides a day; see docs/explanation/forecast.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LEVELS: Final = {LEVELS!r}
+"""Probabilities of the quantiles below."""
+
+HORIZONS: Final = {HORIZONS!r}
+"""Distances in days."""
+
+# fmt: off
+SCALE_WEIGHTS: Final = {_row(constants.weights)}
+"""Weights of the signs (1, spread, errors 1, 3, 7 and 14 days ahead, as logs) in the log of a total's usual error."""
+
+ERRORS: Final = (
+{tables})
+"""Quantiles of log error / scale, a row a distance."""
+# fmt: on
+'''
+
+
+def _row(values: Iterable[float]) -> str:
+    return "(" + ", ".join(f"{value:.3f}" for value in values) + ")"
+
+
+def validate(errors: Errors, folds: int = 6) -> None:
+    """Print how often the intervals hold on series that the constants were not fitted on."""
+    for distance in HORIZONS:
+        inside: dict[float, list[np.ndarray]] = {0.8: [], 0.95: []}
+        weights: list[np.ndarray] = []
+        for fold in range(folds):
+            constants = fit(errors.where(errors.series % folds != fold))
+            test = errors.where((errors.series % folds == fold) & (errors.distance == distance))
+            standard = test.error / np.exp(test.signs @ constants.weights)
+            table = constants.tables[HORIZONS.index(distance)]
+            weights.append(test.weight)
+            for level, hits in inside.items():
+                low, high = np.interp([(1 - level) / 2, (1 + level) / 2], LEVELS, table)
+                hits.append((standard >= low) & (standard <= high))
+        shares = {k: np.average(np.concatenate(v), weights=np.concatenate(weights)) for k, v in inside.items()}
+        print(f"{distance:3d} days ahead: " + ", ".join(f"{k:.0%} interval holds {v:.1%}" for k, v in shares.items()))
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--validate", action="store_true")
+    options = parser.parse_args(argv)
+    errors = walk(read_daily(options.data))
+    if options.validate:
+        validate(errors)
+        return 0
+    text = rendered(fit(errors))
+    if options.check:
+        same = TARGET.read_text(encoding="utf-8") == text
+        print(f"{TARGET.name} is {'what the data gives' if same else 'out of date'}")
+        return 0 if same else 1
+    TARGET.write_text(text, encoding="utf-8")
+    print(f"wrote {TARGET.relative_to(REPOSITORY)} from {len(errors.error)} errors")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+"""The engines on the recorded series, by the scorer that lies beside them.
+
+The bounds are the issue's figures for held-out series. The visible series are a little easier, so passing here is
+necessary and not sufficient; where a constant was fitted on them, that flatters too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from llmcost.insight import Forecaster
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("LLMCOST_SHARED", REPOSITORY.parent / "shared")) / "data" / "series"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (DATA / "score.py").is_file(), reason=f"no recorded series at {DATA}"),
+]
+
+
+@pytest.fixture(scope="module")
+def scorer() -> ModuleType:
+    pytest.importorskip("numpy", reason="the scorer needs numpy")
+    spec = importlib.util.spec_from_file_location("series_scorer", DATA / "score.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def month(scorer: ModuleType) -> dict[str, float]:
+    rows, _ = scorer.run_fc(scorer.load_daily(str(DATA)), (), Forecaster)
+    table: dict[str, float] = scorer.table_fc(rows)["ADAPTER"]
+    return table
+
+
+@pytest.fixture(scope="module")
+def week(scorer: ModuleType) -> dict[str, float]:
+    cost, _ = scorer.load_llm(str(DATA))
+    table: dict[str, float] = scorer.run_llm(cost, Forecaster)[0]["ADAPTER"]
+    return table
+
+
+def test_the_months_point_forecast(month: dict[str, float]) -> None:
+    assert month["med14"] <= 0.080
+    assert month["mean14"] <= 0.140
+    assert month["owa"] <= 0.70
+
+
+def test_the_months_intervals(month: dict[str, float]) -> None:
+    assert 0.93 <= month["c95"] <= 0.97
+    assert 0.77 <= month["c80"] <= 0.83
+    assert month["w95"] <= 0.67
+    assert month["wis"] <= 0.073
+
+
+def test_the_chance_to_pass_a_budget(month: dict[str, float]) -> None:
+    assert month["brier"] <= 0.147
+    assert month["logs"] <= 0.450
+
+
+def test_one_week_of_history(week: dict[str, float]) -> None:
+    assert week["wis"] <= 0.165
+    assert week["c95"] >= 0.89

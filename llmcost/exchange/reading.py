@@ -7,6 +7,7 @@ from typing import Final
 
 from llmcost.exchange.wire import EVENT_LIMIT, Framing, Window, sniff
 from llmcost.providers import Endpoint, RequestFacts, ResponseFacts, paths, scan
+from llmcost.providers.descriptor import text_pattern
 from llmcost.providers.responses import Collector, large
 
 _FIRST_EVENTS: Final = 4
@@ -62,11 +63,17 @@ class Reading:
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body."""
-        if self._framing is not None:
-            for event in self._framing.feed(chunk):
+        framing = self._framing
+        if framing is None:
+            if chunk:
+                self._begin(chunk)
+        elif self.chunks >= _FIRST_EVENTS and framing.is_one(chunk) and not self._watched(chunk):
+            # The usual case by far: one event with a piece of text. It need not be cut out.
+            self.chunks += 1
+            self._keep(chunk)
+        else:
+            for event in framing.feed(chunk):
                 self._event(event)
-        elif chunk:
-            self._begin(chunk)
 
     def whole(self, body: bytes) -> None:
         """Take a complete body."""
@@ -75,7 +82,9 @@ class Reading:
 
     def _json_at_once(self, body: bytes) -> bool:
         head = body[:64].lstrip()
-        if not head.startswith(b"{") or sniff(head, self._type, lines=False) is not None:
+        if not head.startswith(b"{"):
+            return False
+        if self._type != "application/json" and sniff(head, self._type, lines=False) is not None:
             return False
         if not large(self._shape, body, self._collector, self._request.choices):
             return False
@@ -118,7 +127,7 @@ class Reading:
         if data in stream.end:
             self.done = True
             return
-        if not (self.chunks <= _FIRST_EVENTS and not self._collector.named) and not self._watched(data):
+        if not self._watched(data) and (self.chunks > _FIRST_EVENTS or self._collector.named):
             return
         document = scan.load(data)
         if document is None and len(data) >= EVENT_LIMIT // 2:
@@ -130,13 +139,17 @@ class Reading:
 
     def _watched(self, data: bytes) -> bool:
         """Whether an event has a watched key whose value is neither null nor false, judged on its raw bytes."""
-        for key in self._shape.stream.watch:
+        stream = self._shape.stream
+        for mark in stream.end:
+            if mark in data:
+                return True
+        for key in stream.watch:
             at = data.find(key)
             while at >= 0:
-                behind = at + len(key)
-                if not data.startswith(_NOTHING, behind):
+                at += len(key)
+                if not data.startswith(_NOTHING, at):
                     return True
-                at = data.find(key, behind)
+                at = data.find(key, at)
         return False
 
     def _piece(self, data: bytes) -> None:
@@ -152,21 +165,23 @@ class Reading:
 
     def _keep(self, data: bytes) -> None:
         self._seen_size += len(data)
-        if self._kept_size < EVENT_LIMIT:
-            piece = data[: EVENT_LIMIT - self._kept_size]
-            self._kept.append(piece)
-            self._kept_size += len(piece)
+        if self._seen_size <= EVENT_LIMIT:
+            self._kept.append(data)
+            self._kept_size = self._seen_size
+        elif not self._kept:
+            self._kept.append(data[:EVENT_LIMIT])
+            self._kept_size = EVENT_LIMIT
 
     def _close(self) -> None:
         """What is left when the body has ended, or the caller asks before its end."""
         if self._window is not None and self._window.size:
-            whole, text = self._window.whole, self._window.take()
+            text = self._window.take()
             if not self._decided and self._decide(text, last=True):
                 self._close()
                 return
             self._window, text = None, text.removeprefix(_BOM).strip()
             self._keep(text)
-            self._complete = large(self._shape, text, self._collector, self._request.choices) and whole
+            self._complete = large(self._shape, text, self._collector, self._request.choices)
             if not self._complete:
                 self._broken(text)
         elif self._framing is not None:
@@ -190,9 +205,9 @@ class Reading:
     def output_characters(self) -> int:
         """Length of the answer's text as read so far, for estimates; worked out when asked for."""
         texts = self._shape.stream.texts
-        if texts is None or not self._kept:
+        if not texts or not self._kept:
             return 0
-        found = sum(len(text) for text in texts.findall(b"\n".join(self._kept)))
+        found = sum(len(text) for text in text_pattern(texts).findall(b"\n".join(self._kept)))
         if self._seen_size > self._kept_size:
             found = found * self._seen_size // self._kept_size
         return found

@@ -10,6 +10,9 @@ from typing import Any, Final, Protocol
 EVENT_LIMIT: Final = 262_144
 """The most that is kept of an event that is not complete, in bytes."""
 
+_LINE_FEED: Final = 10
+_SHORT: Final = 2
+_ZLIB_HEADER: Final = 2
 _HEAD: Final = 65_536
 _TAIL: Final = EVENT_LIMIT - _HEAD
 
@@ -22,6 +25,9 @@ class Framing(Protocol):
 
     def close(self) -> list[bytes]:
         """The payloads of what is left at the end of the stream."""
+
+    def is_one(self, chunk: bytes) -> bool:
+        """Whether the chunk, as the next bytes of the stream, is exactly one event. False where it is hard to tell."""
 
 
 class Window:
@@ -84,14 +90,22 @@ class EventStream:
         if self._rest.size:
             self._rest.add(chunk)
             chunk = self._rest.take()
-        if b"\n\n" not in chunk:
-            self._rest.add(chunk)
-            return []
         blocks = chunk.split(b"\n\n")
         rest = blocks.pop()
         if rest:
             self._rest.add(rest)
         return [data for data in map(_data, blocks) if data]
+
+    def is_one(self, chunk: bytes) -> bool:
+        """Whether the chunk is exactly one event with data."""
+        return (
+            chunk.endswith(b"\n\n")
+            and (chunk.startswith(b"data: ") or b"\ndata: " in chunk)
+            and chunk.count(b"\n\n") == 1
+            and not self._rest.size
+            and not self._carriage
+            and b"\r" not in chunk
+        )
 
     def close(self) -> list[bytes]:
         """The event that was not closed by an empty line."""
@@ -110,8 +124,9 @@ class EventStream:
 
 def _data(block: bytes) -> bytes:
     """The data of one event; several lines are joined by line feeds."""
-    if block.startswith(b"data: ") and b"\n" not in block:
-        return block[6:]
+    at = block.find(b"data: ")
+    if at >= 0 and b"\n" not in block[at:] and (at == 0 or block[at - 1] == _LINE_FEED):
+        return block[at + 6 :]
     found = []
     for line in block.split(b"\n"):
         if line.startswith(b"data:"):
@@ -138,6 +153,10 @@ class Lines:
         if rest:
             self._rest.add(rest)
         return [line for line in (first.strip(), *(line.strip() for line in lines[1:])) if line]
+
+    def is_one(self, chunk: bytes) -> bool:
+        """Whether the chunk is exactly one line."""
+        return chunk.endswith(b"\n") and not self._rest.size and chunk.count(b"\n") == 1 and len(chunk) > _SHORT
 
     def close(self) -> list[bytes]:
         """The last line, without a line end."""
@@ -200,6 +219,10 @@ class Items:
             else:
                 return len(chunk)
         return at
+
+    def is_one(self, chunk: bytes) -> bool:
+        """Never told: an item's end is only known by counting braces."""
+        return not chunk
 
     def close(self) -> list[bytes]:
         """Nothing: an item that is not complete cannot be read."""
@@ -267,24 +290,29 @@ _LIBRARIES: Final = {
 
 
 class _Inflate:
-    """gzip (several members too) and deflate (with its header or raw)."""
+    """gzip (several members too) and deflate (with its header or raw, which the first two bytes tell)."""
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
+        self._start: bytes | None = b"" if bits == zlib.MAX_WBITS else None
         self._inflate: Any = zlib.decompressobj(bits)
-        self._first = True
 
     def __call__(self, chunk: bytes) -> bytes:
+        if self._start is not None:
+            chunk = self._start + chunk
+            if len(chunk) < _ZLIB_HEADER:
+                self._start = chunk
+                return b""
+            self._start = None
+            if chunk[0] & 0x0F != zlib.DEFLATED or int.from_bytes(chunk[:2], "big") % 31:
+                self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         out = b""
         while chunk and self._inflate is not None:
             try:
                 out += self._inflate.decompress(chunk)
             except zlib.error:
-                raw = self._first and self._bits == zlib.MAX_WBITS
-                self._inflate = zlib.decompressobj(-zlib.MAX_WBITS) if raw else None
-                self._first = False
-                continue
-            self._first = False
+                self._inflate = None
+                return out
             chunk = self._inflate.unused_data
             if chunk:
                 self._inflate = zlib.decompressobj(self._bits)

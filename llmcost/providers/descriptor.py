@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from llmcost.errors import ConfigError
@@ -64,14 +65,14 @@ class Big:
 class Stream:
     """Which events of a stream are parsed: those with a watched key that is not null, and the end marks.
 
-    ``texts`` is the pattern of the text in events, counted for estimates; ``lines``: the stream is JSON lines.
+    ``texts`` are the keys of text in events, counted for estimates; ``lines``: the stream is JSON lines.
     """
 
     end: tuple[bytes, ...] = ()
     end_path: Path | None = None
     end_values: tuple[Any, ...] = ()
     watch: tuple[bytes, ...] = ()
-    texts: re.Pattern[bytes] | None = None
+    texts: tuple[str, ...] = ()
     lines: bool = False
 
 
@@ -96,6 +97,7 @@ class Shape:
     request: Fields = field(default_factory=dict)
     request_defaults: Mapping[str, Any] = field(default_factory=dict)
     request_bulk: tuple[bytes, ...] = ()
+    request_tail: tuple[bytes, ...] = ()
     response: Fields = field(default_factory=dict)
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     usage: Mapping[str, Alternatives] = field(default_factory=dict)
@@ -118,7 +120,7 @@ class Route:
 
     provider: str
     method: str
-    pattern: re.Pattern[str]
+    path: str
     end: str
     shape: Shape
     operation: str
@@ -138,15 +140,19 @@ class Provider:
     hosts: tuple[str, ...]
     ports: tuple[int, ...]
     routes: tuple[Route, ...]
-    skip: tuple[re.Pattern[str], ...]
+    skip: tuple[str, ...]
     compatible: Mapping[str, str]
 
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(?::([^}]*))?\}")
 
 
+@cache
 def pattern(text: str) -> re.Pattern[str]:
-    """A path pattern: ``{name}`` is a part of one segment, ``{name:x}`` one that begins with x, ``*`` anything."""
+    """A path pattern, compiled when it is first needed.
+
+    ``{name}`` is a part of one segment, ``{name:x}`` one that begins with x, ``*`` anything.
+    """
     pieces = []
     for piece in re.split(r"(\{[^}]+\}|\*)", text):
         placeholder = _PLACEHOLDER.fullmatch(piece)
@@ -155,6 +161,13 @@ def pattern(text: str) -> re.Pattern[str]:
         else:
             pieces.append(".*" if piece == "*" else re.escape(piece))
     return re.compile("".join(pieces))
+
+
+@cache
+def text_pattern(keys: tuple[str, ...]) -> re.Pattern[bytes]:
+    """The texts under any of some keys, in raw JSON."""
+    names = "|".join(re.escape(key) for key in keys).encode()
+    return re.compile(rb'"(?:%s)":\s*"((?:[^"\\]+|\\.)*)"' % names, re.DOTALL)
 
 
 class Compiler:
@@ -188,7 +201,7 @@ class Compiler:
             tuple(document.get("hosts", ())),
             tuple(document.get("ports", ())),
             routes,
-            tuple(pattern(path) for path in document.get("skip", ())),
+            tuple(document.get("skip", ())),
             dict(document.get("compatible", {})),
         )
 
@@ -198,7 +211,7 @@ class Compiler:
         return Route(
             row.get("provider", provider),
             row.get("method", "POST"),
-            pattern(path),
+            path,
             re.split(r"[*}]", path)[-1],
             shape,
             row.get("operation", shape.operation),
@@ -245,13 +258,15 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         raise ConfigError(f"{where}: unknown function {function!r}")
     big, stream = _table(where, table, "big"), _table(where, table, "stream")
     _known(where, big, {"bulk", "tail", "deep"})
+    request = _fields(where, _table(where, table, "request"), REQUEST_FIELDS)
     return Shape(
         name=name,
         operation=str(table.get("operation", "chat")),
         needs=tuple(table.get("needs", ())),
-        request=_fields(where, _table(where, table, "request"), REQUEST_FIELDS),
+        request=request,
         request_defaults=_table(where, table, "request_defaults"),
         request_bulk=_keys(table.get("request_bulk", ())),
+        request_tail=_keys(dict.fromkeys(str(path[0]) for found in request.values() for path in found)),
         response=_fields(where, _table(where, table, "response"), RESPONSE_FIELDS),
         names=_table(where, table, "names"),
         usage=_usage(where, _table(where, table, "usage")),
@@ -277,13 +292,12 @@ def _stream(where: str, table: Mapping[str, Any]) -> Stream:
     marks = [value for value in values if isinstance(value, str)]
     if end_path and not marks:
         marks = [end_path]
-    texts = "|".join(re.escape(key) for key in table.get("texts", ()))
     return Stream(
         end=tuple(mark.encode() for mark in table.get("end", ())),
         end_path=paths.parse(end_path) if end_path else None,
         end_values=values,
         watch=_keys((*table.get("watch", ()), *marks, "error")),
-        texts=re.compile(rb'"(?:%s)":\s*"((?:[^"\\]+|\\.)*)"' % texts.encode(), re.DOTALL) if texts else None,
+        texts=tuple(table.get("texts", ())),
         lines=bool(table.get("lines", False)),
     )
 

@@ -31,7 +31,10 @@ def registry(hosts: Mapping[str, str] | None = None, extra: Iterable[Path] = ())
 
 @lru_cache(maxsize=8)
 def _registry(hosts: tuple[tuple[str, str], ...], extra: tuple[Path, ...]) -> Registry:
-    return Registry(_providers(extra), dict(hosts))
+    made = Registry(lambda: _providers(extra), dict(hosts))
+    if extra:
+        made.load()
+    return made
 
 
 def _providers(extra: tuple[Path, ...]) -> list[Provider]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 from urllib.parse import unquote
 
 from llmcost.providers import requests
-from llmcost.providers.descriptor import Provider, Route, Shape
+from llmcost.providers.descriptor import Provider, Route, Shape, pattern
 from llmcost.providers.requests import RequestFacts
 
 COMPATIBLE: Final = "compatible"
@@ -41,8 +41,8 @@ class Endpoint:
 
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts | None:
         """The facts of a request, or None where it is not a call after all."""
-        found = self.route.pattern.fullmatch(clean(path))
-        named = {key: unquoted(value) for key, value in found.groupdict().items() if value} if found else {}
+        found = pattern(self.route.path).fullmatch(clean(path)) if "{" in self.route.path else None
+        named = {key: unquoted(value) for key, value in found.groupdict().items()} if found else {}
         form = headers.get("content-type", "").startswith("multipart/form-data") or body.startswith(b"--")
         facts = requests.read(self.shape, named, body, form=form, certain=self.certain)
         if facts is None or self.route.stream is None or facts.stream == self.route.stream:
@@ -57,30 +57,50 @@ class _Host:
     routes: tuple[Route, ...]
     name: str | None
     certain: bool = True
-    skip: tuple[re.Pattern[str], ...] = ()
+    skip: tuple[str, ...] = ()
     seen: dict[tuple[str, str], Endpoint | None] = field(default_factory=dict)
 
 
 class Registry:
     """All providers, looked up by host. Thread-safe: look-ups only add to caches.
 
+    The files are read when the first host is looked up, not when the program starts.
+
     Args:
-        providers: the compiled files.
-        hosts: the user's hosts, host to provider name; these win.
+        load: gives the compiled files.
+        hosts: the user's hosts, host or host:port to provider name; these win.
     """
 
-    def __init__(self, providers: Iterable[Provider], hosts: Mapping[str, str]) -> None:
-        by_name = {provider.name: provider for provider in providers}
-        shared = by_name.get(COMPATIBLE)
-        self._shapes = shared.routes if shared else ()
-        self._ends = tuple(dict.fromkeys(route.end for route in self._shapes))
-        self._unknown = _Host(self._shapes, None, certain=False)
+    def __init__(self, load: Callable[[], Iterable[Provider]], hosts: Mapping[str, str]) -> None:
+        self._providers: Callable[[], Iterable[Provider]] | None = load
+        self._hosts = hosts
+        self._shapes: tuple[Route, ...] = ()
+        self._ends: tuple[str, ...] = ()
+        self._unknown = _Host((), None, certain=False)
         self._exact: dict[str, _Host] = {}
         self._suffixes: list[tuple[str, str, _Host]] = []
         self._ports: dict[int, _Host] = {}
+        self._addresses: dict[tuple[str, int], _Host] = {}
         self._cache: dict[str, _Host | None] = {}
-        self._fill(by_name, hosts)
-        self._suffixes.sort(key=lambda row: -len(row[0]) - len(row[1]))
+        self._loading = Lock()
+
+    def load(self) -> None:
+        """Read the files, if that has not happened yet.
+
+        Raises:
+            ConfigError: naming the file and the key at fault.
+        """
+        with self._loading:
+            if self._providers is None:
+                return
+            by_name = {provider.name: provider for provider in self._providers()}
+            shared = by_name.get(COMPATIBLE)
+            self._shapes = shared.routes if shared else ()
+            self._ends = tuple(dict.fromkeys(route.end for route in self._shapes))
+            self._unknown = _Host(self._shapes, None, certain=False)
+            self._fill(by_name, self._hosts)
+            self._suffixes.sort(key=lambda row: -len(row[0]) - len(row[1]))
+            self._providers = None
 
     def _fill(self, by_name: Mapping[str, Provider], hosts: Mapping[str, str]) -> None:
         owners: dict[str, list[Provider]] = {}
@@ -92,18 +112,31 @@ class Registry:
         for host, found in owners.items():
             routes = tuple(route for provider in found for route in provider.routes)
             self._add(host, _Host(routes, None, skip=tuple(path for provider in found for path in provider.skip)))
-        table = {host: name for provider in by_name.values() for host, name in provider.compatible.items()}
-        for host, name in {**{host: name for host, name in table.items() if host not in owners}, **hosts}.items():
-            named = by_name.get(name)
-            own, skip = (named.routes, named.skip) if named is not None else ((), ())
-            self._add(host.lower(), _Host((*own, *self._shapes), name, skip=skip))
+        table: dict[str, str] = {}
+        for provider in by_name.values():
+            for host, name in provider.compatible.items():
+                table.setdefault(host, name)
+        for host, name in table.items():
+            if host not in owners:
+                self._add(host, _Host(self._shapes, name))
+        for address, name in hosts.items():
+            self._add_users(address.lower(), name, by_name.get(name))
 
-    def _add(self, pattern: str, host: _Host) -> None:
-        if "*" in pattern:
-            before, _, after = pattern.partition("*")
+    def _add_users(self, address: str, name: str, provider: Provider | None) -> None:
+        routes, skip = (provider.routes, provider.skip) if provider is not None else ((), ())
+        entry = _Host((*routes, *self._shapes), name, skip=skip)
+        host, _, port = address.partition(":")
+        if port.isdigit():
+            self._addresses[host, int(port)] = entry
+        else:
+            self._add(host, entry)
+
+    def _add(self, name: str, host: _Host) -> None:
+        if "*" in name:
+            before, _, after = name.partition("*")
             self._suffixes.append((before, after, host))
         else:
-            self._exact[pattern] = host
+            self._exact[name] = host
 
     def endpoint(self, method: str, host: str, port: int | None, path: str) -> Endpoint | None:
         """The endpoint of a request, or None where it is no call of a model.
@@ -118,7 +151,7 @@ class Registry:
         if entry is None:
             if method != "POST":
                 return None
-            entry = self._ports.get(port) if port is not None else None
+            entry = self._by_port(host, port) if port is not None else None
             if entry is None:
                 if not path.partition("?")[0].endswith(self._ends):
                     return None
@@ -131,7 +164,12 @@ class Registry:
             entry.seen[key] = found
         return found
 
+    def _by_port(self, host: str, port: int) -> _Host | None:
+        return self._addresses.get((host, port)) or self._ports.get(port)
+
     def _resolve(self, host: str) -> _Host | None:
+        if self._providers is not None:
+            self.load()
         plain = host.lower().rstrip(".")
         entry = self._exact.get(plain)
         if entry is None:
@@ -145,10 +183,10 @@ class Registry:
 
 
 def _match(host: _Host, method: str, path: str) -> Endpoint | None:
-    if any(pattern.fullmatch(path) for pattern in host.skip):
+    if any(pattern(text).fullmatch(path) for text in host.skip):
         return None
     for route in host.routes:
-        if route.method == method and route.pattern.fullmatch(path):
+        if route.method == method and path.endswith(route.end) and pattern(route.path).fullmatch(path):
             return Endpoint(
                 host.name or route.provider,
                 route.operation,

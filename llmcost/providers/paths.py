@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -37,17 +37,20 @@ def first(document: Any, paths: Sequence[Path]) -> Any:
 
 def each(document: Any, path: Path) -> Iterator[tuple[Any, Any]]:
     """Every value at a path with ``*``, with a key that tells the items apart: their ``index`` or their position."""
-    if "*" not in path:
+    star = path.index("*") if "*" in path else -1
+    if star < 0:
         yield 0, get(document, path)
         return
-    star = path.index("*")
-    items = get(document, path[:star])
+    items, rest = get(document, path[:star]), path[star + 1 :]
     if not isinstance(items, list):
         return
     for position, item in enumerate(items):
-        key = item.get("index", position) if isinstance(item, Mapping) else position
-        for inner, value in each(item, path[star + 1 :]):
-            yield (key if inner == 0 else f"{key}.{inner}"), value
+        key = item.get("index", position) if isinstance(item, dict) else position
+        if "*" not in rest:
+            yield key, get(item, rest)
+            continue
+        for inner, value in each(item, rest):
+            yield f"{key}.{inner}", value
 
 
 def nest(path: Path, value: Any) -> dict[Any, Any]:

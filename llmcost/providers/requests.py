@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape
@@ -14,8 +13,7 @@ _FORM_FIELD: Final = 2_000
 _BLOB: Final = re.compile(rb'"[A-Za-z0-9+/=_\-:;,]{512,}"')
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
+class RequestFacts(NamedTuple):
     """What was asked for. None means that the request does not say.
 
     ``search_context`` is the size of a built-in web search (low, medium, high); ``region`` a cloud region from the
@@ -36,7 +34,11 @@ class RequestFacts:
     region: str | None = None
     seconds: float | None = None
     text_characters: int | None = None
-    body: bytes = field(default=b"", repr=False, compare=False)
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        """Without the body: prompts belong in no log."""
+        return f"RequestFacts(model={self.model!r}, stream={self.stream})"
 
     def asked(self, name: str) -> float | None:
         """A quantity that the provider bills by what was asked for: ``images``, ``seconds`` or ``characters``."""
@@ -93,14 +95,11 @@ def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, cer
 
 def with_stream(facts: RequestFacts, stream: bool) -> RequestFacts:
     """The same facts where the path, not the body, says whether the answer is streamed."""
-    return replace(facts, stream=stream)
+    return facts._replace(stream=stream)
 
 
 def _document(shape: Shape, body: bytes) -> Mapping[str, Any]:
-    if not body:
-        return {}
-    tail = tuple(f'"{where[0]}"'.encode() for found in shape.request.values() for where in found)
-    return scan.members(body, shape.request_bulk, tuple(dict.fromkeys(tail)), ()) or {}
+    return (scan.members(body, shape.request_bulk, shape.request_tail, ()) or {}) if body else {}
 
 
 def _form(shape: Shape, body: bytes) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 from llmcost.calls import Usage
 from llmcost.providers import paths, scan
@@ -16,8 +16,7 @@ from llmcost.providers.usage import build, count, flatten, merge, number
 _OTHER_ERROR: Final = "_OTHER"
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseFacts:
+class ResponseFacts(NamedTuple):
     """What was answered. None means that the response does not say.
 
     Attributes:
@@ -108,14 +107,13 @@ class Collector:
             if isinstance(found, dict) and found:
                 if shape.complete is not None and found.get(shape.complete) is not None:
                     self._usage = {}
-                merge(self._usage, found, shape.merge)
+                if self._usage:
+                    merge(self._usage, found, shape.merge)
+                else:
+                    self._usage = dict(found)
                 break
         self._finish(document)
         self._state(document)
-        for name, where in shape.counts.items():
-            stated = number(paths.first(document, where))
-            if stated is not None:
-                self._counts[name] = stated
         for tally in shape.tallies:
             self._tally(tally, document)
         if shape.error:
@@ -128,6 +126,10 @@ class Collector:
             self.tier = tier or self.tier
         if "status" in fields:
             self.status = _text(paths.first(document, fields["status"])) or self.status
+        for name, where in shape.counts.items():
+            stated = number(paths.first(document, where))
+            if stated is not None:
+                self._counts[name] = stated
         for cost in shape.costs:
             amount = paths.get(document, cost.path)
             if isinstance(amount, int | float) and number(amount) is not None:
@@ -241,9 +243,10 @@ def large(shape: Shape, body: bytes, collector: Collector, choices: int | None) 
             return True
         return False
     collector.take(document)
-    skipped = [key for key in shape.big.bulk if key[1:-1].decode() not in document and key in body]
-    if skipped and not collector.finished:
-        at = body.find(skipped[0])
+    if collector.finished or len(body) <= scan.SMALL or not shape.big.bulk:
+        return True
+    at = body.find(shape.big.bulk[0], 0, scan.WINDOW)
+    if at >= 0 and shape.big.bulk[0][1:-1].decode() not in document:
         for path in shape.response.get("finish_reasons", ()):
             reason = scan.value_near(body, f'"{path[-1]}"'.encode(), at) if "*" in path else None
             if reason:

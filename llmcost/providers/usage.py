@@ -18,6 +18,7 @@ MergeRule = str
 
 SECONDS: Final = frozenset({"input_seconds", "output_seconds"})
 FIELDS: Final = frozenset(field.name for field in fields(Usage))
+_TOTALS: Final = frozenset({"input_tokens", "output_tokens"})
 _DEPTH: Final = 6
 
 
@@ -83,7 +84,7 @@ def _by_modality(items: list[Any], prefix: str, flat: dict[str, float]) -> None:
 
 
 def count(flat: Mapping[str, float], table: Mapping[str, Alternatives]) -> Counts:
-    """The fields of :class:`Usage` that a flattened usage object states."""
+    """The fields of :class:`Usage` that a flattened usage object states; details of 0 are left out."""
     counts: Counts = {}
     for field, alternatives in table.items():
         for keys in alternatives:
@@ -93,7 +94,8 @@ def count(flat: Mapping[str, float], table: Mapping[str, Alternatives]) -> Count
                 found = [flat[key] for key in keys if key in flat]
                 value = sum(found) if found else None
             if value is not None:
-                counts[field] = value
+                if value or field in _TOTALS:
+                    counts[field] = value
                 break
     return counts
 

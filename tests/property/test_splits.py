@@ -116,9 +116,8 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 KEYS = st.sampled_from(
-    ["usage", "choices", "model", "id", "error", "usageMetadata", "candidates", "finishReason", "meta", "delta"]
-    + ["message", "response", "output", "iterations", "type", "status", "tool_usage", "groundingMetadata", "cost"]
-    + ["prompt_tokens", "completion_tokens", "total_tokens"]
+    """usage choices model id error usageMetadata candidates finishReason meta delta message response output iterations
+    type status tool_usage groundingMetadata cost prompt_tokens completion_tokens total_tokens""".split()  # noqa: SIM905
 )
 DOCUMENTS = st.recursive(
     st.dictionaries(KEYS, VALUES, max_size=6),

@@ -114,6 +114,7 @@ def deflated() -> bytes:
         ("identity", TEXT),
         ("", TEXT),
     ],
+    ids=["gzip", "members", "deflate", "raw", "chain", "identity", "none"],
 )
 def test_content_encodings(encoding: str, body: bytes, step: int) -> None:
     decode = decoder(encoding)

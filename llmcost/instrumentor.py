@@ -104,6 +104,22 @@ def store_folder(config: Config, tracer_provider: object | None) -> Any:
     return None if exported else settings.DEFAULT_STORE.resolve()
 
 
+class Tracers:
+    """Our tracer of the given provider, else of the global one as it is at each call: it may be set later."""
+
+    def __init__(self, provider: trace.TracerProvider | None) -> None:
+        self._given = provider
+        self._of: trace.TracerProvider | None = None
+        self._tracer: trace.Tracer | None = None
+
+    def __call__(self) -> trace.Tracer:
+        provider = self._given or trace.get_tracer_provider()
+        if self._tracer is None or provider is not self._of:
+            self._of = provider
+            self._tracer = provider.get_tracer(semconv.SCOPE, schema_url=semconv.SCHEMA_URL)
+        return self._tracer
+
+
 def price_book(config: Config) -> PriceBook:
     """The price book that the settings ask for."""
     folder = config.store if isinstance(config.store, Path) else settings.DEFAULT_STORE
@@ -153,15 +169,12 @@ def _engine(config: Config, observers: FanOut, tracer_provider: trace.TracerProv
 
     found = sections.Sections(config.map_path, default_label=config.default_label)
 
-    def tracer() -> trace.Tracer:
-        return trace.get_tracer(semconv.SCOPE, tracer_provider=tracer_provider, schema_url=semconv.SCHEMA_URL)
-
     return Engine(
         registry=providers.registry(hosts=config.hosts),
         prices=price_book(config),
         attribute=found.attribute,
         observe=observers,
-        tracer=tracer,
+        tracer=Tracers(tracer_provider),
         options=Options(
             suppress_http_spans=config.http_spans == "off",
             inject_stream_usage=config.stream_usage == "inject",

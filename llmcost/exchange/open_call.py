@@ -125,17 +125,18 @@ class OpenCall:
         self.error = error
         call: Call | None = None
         with guard("call.finish"):
-            call = record.build(self, outcome)
+            facts = record.facts_of(self)
+            call = record.build(self, facts, outcome)
             self.span.write(call)
         with guard("call.end_span"):
             self.span.end()
         if call is not None:
             with guard("call.observe"):
-                self._show(call)
+                self._show(call, facts)
 
-    def _show(self, call: Call) -> None:
+    def _show(self, call: Call, facts: ResponseFacts) -> None:
         """To the observers; a call that goes on in the background waits for its poll."""
-        if record.in_background(self):
+        if record.in_background(facts):
             self.engine.background.wait(self, call)
         else:
             self.engine.observe(call, self.span.exemplar_context())

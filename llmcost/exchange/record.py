@@ -22,9 +22,13 @@ _NO_FACTS: Final = ResponseFacts()
 _CUT: Final = frozenset({"truncated", "closed", "cancelled", "failed", "collected"})
 
 
-def build(call: OpenCall, ended_by: str) -> Call:
+def facts_of(call: OpenCall) -> ResponseFacts:
+    """What the response told; nothing where none came."""
+    return call.reading.facts() if call.reading is not None else _NO_FACTS
+
+
+def build(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Call:
     """The frozen record of a call that has just ended, in the way that ``ended_by`` names."""
-    facts = call.reading.facts() if call.reading is not None else _NO_FACTS
     outcome = _outcome(call, facts, ended_by)
     usage, cost, parts = _money(call, facts, outcome)
     request, span = call.request, call.span
@@ -62,11 +66,8 @@ def build(call: OpenCall, ended_by: str) -> Call:
     )
 
 
-def in_background(call: OpenCall) -> bool:
+def in_background(facts: ResponseFacts) -> bool:
     """Whether the response is a promise: the work goes on at the provider, and a later poll brings its usage."""
-    if call.reading is None or not call.finished:
-        return False
-    facts = call.reading.facts()
     return facts.id is not None and facts.usage is None and facts.status in _RUNNING
 
 
@@ -92,7 +93,7 @@ def polled(call: OpenCall, waiting: Call, facts: ResponseFacts) -> Call | None:
 
 def _outcome(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Outcome:
     """A stream that was left after its end is complete; one that ran out without its end is truncated."""
-    if facts.error_type and ended_by == "complete":
+    if ended_by == "complete" and (facts.error_type or (call.status is not None and call.status >= 400)):
         return "failed"
     if ended_by in ("closed", "collected", "complete") and call.reading is not None:
         if facts.ended:

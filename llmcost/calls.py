@@ -165,6 +165,7 @@ class Call:
     """One request to a model: the record that spans, metrics, store and reports are made from.
 
     ``started_ns`` is Unix time in nanoseconds; ``duration`` and ``time_to_first_chunk`` are seconds.
+    ``usage_estimated`` says that the tokens were counted from text, not stated by the provider.
     ``adopted`` says that the span belongs to another instrumentation, which then emits the conventions' metrics.
     ``error_type`` is the provider's error type, an exception's name or an HTTP status as text.
     """
@@ -199,6 +200,7 @@ class Call:
     budget_name: str | None = None
     run_id: str | None = None
     adopted: bool = False
+    usage_estimated: bool = False
     trace_id: str | None = None
     span_id: str | None = None
     counted_by: str | None = None

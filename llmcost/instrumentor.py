@@ -23,6 +23,7 @@ from llmcost.exchange.guard import guard, log
 from llmcost.pricing import LOCAL_FILE, LOCK_FILE, PriceBook, PriceSources
 from llmcost.processors.fan_out import FanOut
 from llmcost.processors.metrics import MetricsSpanProcessor
+from llmcost.processors.store import StoreSpanProcessor
 
 _NO_DEPENDENCIES: Final[Collection[str]] = ()
 _STORE_EXPORTER: Final = "llmcost"
@@ -35,7 +36,7 @@ class Runtime:
         self.config: Config | None = None
         self.observers = FanOut()
         self.exporting: exporting.Exporting | None = None
-        self.store: Any = None
+        self.store: StoreSpanProcessor | None = None
         self._at_exit = False
 
     @property
@@ -56,7 +57,8 @@ class Runtime:
             self.observers.add(MetricsSpanProcessor(meter_provider))
         folder = store_folder(config, tracer_provider)
         if folder is not None:
-            log.debug("llmcost: the store is at %s", folder)
+            self.store = StoreSpanProcessor.at(folder)
+            self.observers.add(self.store)
         active.engine = _engine(config, self.observers, tracer_provider)
         hooks.install()
         if not self._at_exit:
@@ -93,7 +95,7 @@ class Runtime:
 runtime: Final = Runtime()
 
 
-def store_folder(config: Config, tracer_provider: object | None) -> Any:
+def store_folder(config: Config, tracer_provider: object | None) -> Path | None:
     """Where the local store is written: as configured, else wherever nothing is exported."""
     if config.store != "auto":
         return config.store
@@ -113,6 +115,7 @@ class Tracers:
         self._tracer: trace.Tracer | None = None
 
     def __call__(self) -> trace.Tracer:
+        """The tracer to use now."""
         provider = self._given or trace.get_tracer_provider()
         if self._tracer is None or provider is not self._of:
             self._of = provider

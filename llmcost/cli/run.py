@@ -51,14 +51,6 @@ def run(
 ) -> None:
     """Run a program unchanged and record what its LLM calls cost. Then see: llmcost report."""
     command = command_of(arguments)
-    settings = config.load()
+    config.load()
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    if settings.map_path is None and not _has_map():
-        sys.stderr.write("llmcost: no semantic map, calls will be 'untracked'; run: llmcost scan\n")
-        sys.stderr.flush()
     os.execvpe(command[0], command, environment(os.environ, run_id))  # noqa: S606
-
-
-def _has_map() -> bool:
-    here = Path.cwd()
-    return any((folder / ".llmcost" / "semantic_map.json").is_file() for folder in (here, *here.parents))

@@ -31,6 +31,7 @@ def build(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Call:
     """The frozen record of a call that has just ended, in the way that ``ended_by`` names."""
     outcome = _outcome(call, facts, ended_by)
     usage, cost, parts = _money(call, facts, outcome)
+    estimated = facts.usage is None and usage is not NO_USAGE
     request, span = call.request, call.span
     return Call(
         id=call.engine.new_id(call.started_ns),
@@ -59,6 +60,7 @@ def build(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Call:
         server_port=call.port,
         attempts=span.attempts,
         adopted=not span.own,
+        usage_estimated=estimated,
         run_id=call.engine.options.run_id,
         trace_id=span.trace_id,
         span_id=span.span_id,

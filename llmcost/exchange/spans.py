@@ -128,6 +128,8 @@ def _at_end(call: Call) -> dict[str, Any]:
     attributes = cost_attributes(call.cost)
     attributes.update(usage_attributes(call.usage))
     attributes[semconv.CALL_ID] = call.id
+    if call.usage_estimated:
+        attributes[semconv.USAGE_ESTIMATED] = True
     attributes[semconv.CALL_TYPE] = call.call_type
     if call.response_model is not None:
         attributes[semconv.RESPONSE_MODEL] = call.response_model

@@ -12,7 +12,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from llmcost import semconv
-from llmcost.calls import Call
+from llmcost.calls import NO_USAGE, Call
 from llmcost.exchange.guard import internal_errors
 from llmcost.semconv import Metric
 
@@ -81,7 +81,7 @@ class MetricsSpanProcessor(SpanProcessor):
             self._standard(call, standard, context)
 
     def _standard(self, call: Call, attributes: dict[str, Any], context: Context | None) -> None:
-        usage = call.usage
+        usage = NO_USAGE if call.usage_estimated else call.usage
         if usage.input_tokens is not None:
             self._token_usage.record(usage.input_tokens, {**attributes, semconv.TOKEN_TYPE: _INPUT}, context)
         if usage.output_tokens is not None:

@@ -37,10 +37,6 @@ PROGRAMS: Final = (Program("newsroom", ("openai", "anthropic")), Program("newsro
 """Best first: the demo runs the first program whose packages are installed."""
 
 
-app: Final = typer.Typer()
-
-
-@app.command()
 def demo(
     store: Annotated[
         Path | None, typer.Option(help="Keep the calls in this folder, for further reports.", show_default=False)

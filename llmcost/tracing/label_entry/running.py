@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FrameType
+from typing import Final
 
 from opentelemetry.context import Context, attach, get_current
 
 from llmcost.exchange.guard import guard
 from llmcost.sections.scope import KEY, ROOT, Scope, current, take_back
+
+_LIMIT: Final = 256
+"""Contexts that are kept for the next entry under the same record."""
 
 Inherit = Callable[[FrameType], Scope]
 
@@ -23,6 +27,7 @@ class Running:
     def __init__(self, inherit: Inherit) -> None:
         self._inherit = inherit
         self._entered: dict[int, tuple[Context, Context]] = {}
+        self._alone: dict[Scope, Context] = {}
 
     def begin(self, frame: FrameType, label: str | None) -> None:
         """A marked function begins: its label is in the context from here on.
@@ -30,15 +35,24 @@ class Running:
         There is no guard in here, it would cost as much as the rest: nothing in it can fail but the walk.
         """
         before = get_current()
+        around: Scope = before.get(KEY, ROOT)  # type: ignore[assignment]
         if label is None:
             scope = self._inherited(frame)
         else:
-            around: Scope = before.get(KEY, ROOT)  # type: ignore[assignment]
             scope = around.labelled.get(label) or around.with_label(label)
-        mine = Context(before)
-        dict.__setitem__(mine, KEY, scope)
+        if len(before) == (around is not ROOT):  # nothing but our record: a context that can be made once
+            mine = self._alone.get(scope) or self._make_alone(scope)
+        else:
+            mine = Context(before)
+            dict.__setitem__(mine, KEY, scope)
         self._entered[id(frame)] = (before, mine)
         attach(mine)
+
+    def _make_alone(self, scope: Scope) -> Context:
+        if len(self._alone) >= _LIMIT:
+            self._alone.clear()
+        mine = self._alone[scope] = Context({KEY: scope})
+        return mine
 
     def end(self, frame: FrameType) -> None:
         """It ended, also by an exception or as a coroutine that was closed; perhaps in another context."""

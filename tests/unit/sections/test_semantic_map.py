@@ -1,5 +1,7 @@
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -176,3 +178,22 @@ def test_a_map_named_by_hand_that_is_missing_is_named(tmp_path: Path, caplog: py
     watched = WatchedMap(tmp_path / "gone.json", clock=Clock())
     assert not watched.refresh()
     assert "gone.json" in caplog.text
+
+
+def test_before_the_main_module_runs_the_command_line_names_the_entry_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a ``sitecustomize``, where ``__main__`` has no file yet."""
+    path = write(tmp_path / "app", {"a.py": {"f": "x"}})
+    script = tmp_path / "app" / "bin" / "run.py"
+    script.parent.mkdir()
+    script.touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(sys, "argv", ["-m"])
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    assert locate() is None
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    assert locate() == path

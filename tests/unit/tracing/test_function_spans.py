@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -113,3 +114,33 @@ async def test_generators_have_one_span_that_is_current_in_steps_only(exporter: 
     spans = exporter.get_finished_spans()
     assert [span.name for span in spans] == ["g", "a", "g"]
     assert {span.status.status_code for span in spans} == {StatusCode.UNSET}
+
+
+async def test_an_abandoned_async_generator_leaves_no_span_and_no_error(
+    exporter: InMemorySpanExporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Field case 9: the loop closes the generator from a task of its own, in another context."""
+
+    @trace_function(name="stream")
+    async def stream() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+
+    @trace_function(name="app")
+    async def app() -> None:
+        generator: Any = stream()
+        assert await anext(generator) == 1
+        assert current_name() == "app"
+        del generator
+        gc.collect()
+        await asyncio.sleep(0)
+        with trace.get_tracer("later").start_as_current_span("later"):
+            await asyncio.sleep(0)
+
+    await app()
+    await asyncio.sleep(0)
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    assert set(spans) == {"stream", "app", "later"}
+    assert spans["later"].parent is not None
+    assert spans["later"].parent.span_id == spans["app"].context.span_id
+    assert caplog.records == []

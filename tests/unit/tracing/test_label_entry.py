@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from opentelemetry.context import attach, get_current, set_value
 
 import llmcost
 from llmcost.sections import Sections, label
@@ -41,6 +42,7 @@ OTHERS = (
     "_items",
     "fails",
     "waits",
+    "pauses",
     "recursive",
     "with_signature",
     "caller_of_wrapper",
@@ -177,6 +179,47 @@ def test_the_label_ends_with_a_cancelled_or_closed_coroutine(ways: ModuleType) -
     never_awaited = ways.gather()
     never_awaited.close()
     assert current() is ROOT
+
+
+def test_a_coroutine_that_is_closed_in_another_context_takes_nothing_from_it(ways: ModuleType) -> None:
+    coroutine = ways.pauses()
+    contextvars.copy_context().run(coroutine.send, None)
+
+    def elsewhere() -> str | None:
+        with label("kept"):
+            coroutine.close()
+            return current().override
+
+    assert contextvars.copy_context().run(elsewhere) == "kept"
+
+
+def test_a_span_around_stays_and_comes_back(ways: ModuleType) -> None:
+    def work() -> Any:
+        attach(set_value("theirs", 1))
+        before = get_current()
+        made = ways.pool()
+        return made[0].label, get_current() is before
+
+    assert contextvars.copy_context().run(work) == ("label_of_pool", True)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
+def test_other_tools_of_monitoring_keep_their_ids(observed: Observed) -> None:
+    monitoring: Any = vars(sys)["monitoring"]
+    taken = [number for number in (3, 4) if monitoring.get_tool(number) is None]
+    for number in taken:
+        monitoring.use_tool_id(number, "theirs")
+    try:
+        observed.entry.install()
+        assert {monitoring.get_tool(number) for number in taken} == {"theirs"}
+        assert observed.entry not in sys.meta_path
+    finally:
+        for number in taken:
+            monitoring.free_tool_id(number)
+    observed.entry.install()
+    assert monitoring.get_tool(4) == "llmcost"
+    observed.entry.uninstall()
+    assert monitoring.get_tool(4) is None
 
 
 def test_recursion(ways: ModuleType) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 import tomllib
@@ -14,10 +15,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 
-from llmcost import cli, semconv
+from llmcost import semconv
+from llmcost.cli.commands import COMMANDS, CommandRow
 from llmcost.providers import descriptor, usage
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -139,29 +140,40 @@ def _provider(document: dict[str, Any]) -> tuple[str, str, str]:
 
 def command_line() -> str:
     """The commands with their arguments and options."""
-    app = getattr(cli, "app", None)
-    parts: list[str] = []
-    group = typer.main.get_command(app) if app is not None else click.Group()
-    if isinstance(group, click.Group):
-        parts.extend(
-            text for name in sorted(group.commands) for text in _command(f"llmcost {name}", group.commands[name])
-        )
-    return "\n\n".join(parts)
+    return "\n\n".join(text for row in COMMANDS for text in _command(f"llmcost {row.name}", _loaded(row)))
 
 
-def _command(name: str, command: click.Command) -> Iterator[str]:
+def _loaded(row: CommandRow) -> Any:
+    module, _, name = row.where.partition(":")
+    found = getattr(importlib.import_module(module), name)
+    if not isinstance(found, typer.Typer):
+        application = typer.Typer(add_completion=False)
+        application.command(row.name, help=row.help, context_settings=dict(row.settings))(found)
+        found = application
+    return typer.main.get_command(found)
+
+
+def _command(name: str, command: Any) -> Iterator[str]:
+    """The sections of one command. ``Any``, since newer releases of typer hold their own copy of click."""
     if command.hidden:
         return
-    context = click.Context(command, info_name=name)
     yield f"## `{name}`\n\n{(command.help or '').strip()}"
-    yield f"```text\n{command.get_usage(context)}\n```"
-    rows = [record for parameter in command.params if (record := parameter.get_help_record(context))]
-    rows = [(f"`{' '.join(form.split())}`", " ".join(text.split())) for form, text in rows if "--help" not in form]
-    if rows:
-        yield table(("option", "meaning"), rows)
-    if isinstance(command, click.Group):
-        for inner in sorted(command.commands):
-            yield from _command(f"{name} {inner}", command.commands[inner])
+    shown = [each for each in command.params if not getattr(each, "hidden", False) and "--help" not in each.opts]
+    if shown:
+        yield table(("option", "meaning"), [_parameter(each) for each in shown])
+    for inner in sorted(getattr(command, "commands", ())):
+        yield from _command(f"{name} {inner}", command.commands[inner])
+
+
+def _parameter(parameter: Any) -> tuple[str, str]:
+    """An option or argument, put in our own words, so that the page does not change with typer's releases."""
+    argument = parameter.param_type_name == "argument"
+    form = parameter.metavar or parameter.name.upper() if argument else ", ".join(parameter.opts)
+    if not argument and not parameter.is_flag:
+        form += f" {parameter.metavar or parameter.name.upper()}"
+    default = parameter.default
+    said = f" Default: {default}." if isinstance(default, str | int | float) and not isinstance(default, bool) else ""
+    return f"`{form}`", " ".join((parameter.help or "").split()) + said
 
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {

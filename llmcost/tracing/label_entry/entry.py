@@ -60,12 +60,13 @@ class LabelEntry(MetaPathFinder):
             return
         self._installed = True
         sys.meta_path.insert(0, self)
-        self._way.existing(functions_of(self._marks))
-        main = _main_frame()
-        if main is not None:
-            self._way.existing([_Main(main.f_code)])
-        elif not hasattr(sys.modules.get("__main__"), "__file__"):
-            self._way.await_main()
+        with guard("label_entry.install"):
+            self._way.existing(functions_of(self._marks))
+            main = _main_frame()
+            if main is not None:
+                self._way.existing([_Main(main.f_code)])
+            elif not hasattr(sys.modules.get("__main__"), "__file__"):
+                self._way.await_main()
 
     def uninstall(self) -> None:
         """Enter no longer; functions, modules and the import system are as before."""

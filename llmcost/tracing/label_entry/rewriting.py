@@ -114,6 +114,7 @@ class Rewriting:
         self._plain: dict[int, tuple[CodeType, CodeType]] = {}
         self._labelled: WeakKeyDictionary[Runner, tuple[Context, Context]] = WeakKeyDictionary()
         self._original: Any = None
+        self._main_size = -1
         self._wrapper = wrapt.FunctionWrapper(
             Runner.__dict__[_BEFORE_RUN], self._before_run, enabled=lambda: self.active
         )
@@ -164,9 +165,15 @@ class Rewriting:
         with guard("label_entry.run"):
             caller = sys._getframe(1)
             if caller.f_code is Runner.run.__code__:
-                self.existing(functions_of(self._marks, "__main__"))
+                self._exchange_main()
                 self._label_main(runner, getattr(caller.f_locals.get("coro"), "cr_code", None))
         return result
+
+    def _exchange_main(self) -> None:
+        size = len(vars(sys.modules["__main__"]))
+        if size != self._main_size:  # names were added since the last loop
+            self._main_size = size
+            self.existing(functions_of(self._marks, "__main__"))
 
     def _label_main(self, runner: Runner, code: CodeType | None) -> None:
         context = vars(runner)["_context"]

@@ -138,6 +138,32 @@ def test_the_label_is_right_whatever_way_the_work_was_started(ways: ModuleType, 
     assert {made.label for made in found} == {f"label_of_{way}"}
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_the_label_is_right_below_the_frames_of_a_real_sdk(observed: Observed, way: str) -> None:
+    openai, http = pytest.importorskip("openai"), pytest.importorskip("httpx2")
+    observed.install()
+    ways = observed.load()
+    labels: list[str] = []
+
+    def answer(_: Any) -> Any:
+        labels.append(observed.sections.attribute(sys._getframe(0)).label)
+        return http.Response(200, json={"object": "list", "data": [], "model": "m"})
+
+    async def answer_async(request: Any) -> Any:
+        return answer(request)
+
+    ask = {"model": "m", "input": "x", "encoding_format": "float"}
+    client = openai.OpenAI(api_key="made-up", http_client=http.Client(transport=http.MockTransport(answer)))
+    http_async = http.AsyncClient(transport=http.MockTransport(answer_async))
+    client_async = openai.AsyncOpenAI(api_key="made-up", http_client=http_async)
+    leaf: Any = sys.modules["leaf"]
+    leaf.attribute = lambda: client.embeddings.create(**ask)
+    leaf.attribute_async = lambda: client_async.embeddings.create(**ask)
+    assert run(getattr(ways, way))
+    assert labels
+    assert set(labels) == {f"label_of_{way}"}
+
+
 def test_methods_decorated_and_nested_functions(ways: ModuleType) -> None:
     assert run(ways.Service.static)[0].label == "label_of_Service.static"
     assert run(ways.Service().cached)[0].label == "label_of_Service.cached"

@@ -12,6 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 WORKERS ?= auto
 PYTEST_ARGS ?=
 FUZZ_CASES ?= 100000
+NO_PYTHON := llmcost needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)
 LITELLM := litellm==1.106.2
 
 ifeq ($(origin VENV), undefined)
@@ -31,15 +32,15 @@ RUN := $(BIN)/python
 endif
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs wheel clean
+.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs e2e compat wheel clean
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(READY) ## make .venv with everything for development (other verbs do it when needed)
 
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "llmcost needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)" >&2; exit 2; }
+	@test -n "$(PYTHON)" || { echo "$(NO_PYTHON)" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) "pip>=25.1"
 
@@ -47,6 +48,13 @@ setup: $(READY) ## make .venv with everything for development (other verbs do it
 	$(PIP) --editable . --group dev
 	$(PIP) --no-deps $(LITELLM)
 	@touch $@ .venv/.demo-ready
+
+.venv-openai2/.ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "$(NO_PYTHON)" >&2; exit 2; }
+	$(PYTHON) -m venv .venv-openai2
+	.venv-openai2/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv-openai2/bin/python -m pip install --quiet --editable . --group openai2
+	@touch $@
 
 .venv/.demo-ready: pyproject.toml | .venv/bin/python
 	$(PIP) --editable ".[demo]"
@@ -90,8 +98,14 @@ bench: $(READY) ## benchmarks, as medians
 docs: $(READY) ## build the documentation, strictly, into site/
 	$(RUN) -m mkdocs build --strict --quiet
 
+e2e: $(READY) ## the tests with whole programs and real SDKs
+	$(PYTEST) -q -n $(WORKERS) tests/e2e $(PYTEST_ARGS)
+
+compat: .venv-openai2/.ready ## the same with openai 2 and anthropic 0.x, which use httpx
+	$(MAKE) e2e VENV=.venv-openai2
+
 wheel: $(READY) ## build the wheel into dist/
 	$(RUN) -m build --wheel --no-isolation --outdir dist .
 
 clean: ## remove what was built, the environment included
-	rm -rf .venv build dist site docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-openai2 build dist site docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,1 +1,1 @@
-
+"""What was spent, as data and in four renderings: terminal, HTML, JSON and CSV."""

@@ -8,6 +8,7 @@ history.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from llmcost.insight.state import Resumable
@@ -28,6 +29,7 @@ _EXCESS_RATE: Final = 0.01
 _DAMPING: Final = 0.9
 _SLOPE_RATE: Final = 0.08
 _TINY: Final = 1e-12
+_LEVEL_ALONE: Final = (1.0, 0.0, 0.0, 0.0)
 
 
 class DailyModel(Resumable):
@@ -44,7 +46,19 @@ class DailyModel(Resumable):
         recent: the last 28 days.
     """
 
-    __slots__ = ("_run", "days", "excess", "factors", "levels", "means", "recent", "seen", "slope", "spread")
+    __slots__ = (
+        "_run",
+        "_weekday_now",
+        "days",
+        "excess",
+        "factors",
+        "levels",
+        "means",
+        "recent",
+        "seen",
+        "slope",
+        "spread",
+    )
     STATE: ClassVar[tuple[str, ...]] = __slots__
 
     def __init__(self) -> None:
@@ -58,6 +72,7 @@ class DailyModel(Resumable):
         self.excess = 0.0
         self.recent: deque[float] = deque(maxlen=28)
         self._run = 0
+        self._weekday_now = 0
 
     @property
     def level(self) -> float:
@@ -68,6 +83,7 @@ class DailyModel(Resumable):
         """Take in a day's total; ``weekday`` is any number that repeats every seven days, 0 to 6."""
         self.days += 1
         self.recent.append(value)
+        self._weekday_now = weekday
         expected = self.level * self.factors[weekday]
         error = value - expected
         kept = self._clipped(error)
@@ -79,22 +95,48 @@ class DailyModel(Resumable):
         self._level(max(0.0, expected + kept), weekday)
         self._weekday(max(0.0, expected + kept), value, weekday)
 
-    def paths(self, weekday: int, days: int) -> list[list[float]]:
-        """The forecasts of the next ``days`` days by each member, the first of which is a ``weekday``."""
-        excess = max(0.0, self.excess)
-        level, mean = self.level, sum(self.recent) / max(len(self.recent), 1)
+    def path(self, weekday: int, days: int, weights: Sequence[float]) -> list[float]:
+        """The forecast of the next ``days`` days, the first of which is a ``weekday``: the members in their weights."""
+        steady = self._steady(weights)
+        level, floor, excess = self.level, 0.3 * self.level, max(0.0, self.excess)
+        trust, factors, slope = weights[0], self.factors, self.slope
         damped, factor = 0.0, 1.0
-        last_week = list(self.recent)[-WEEK:]
-        paths: list[list[float]] = [[] for _ in range(MEMBERS)]
-        for ahead in range(days):
+        path = []
+        for ahead in range(weekday, weekday + days):
             factor *= _DAMPING
             damped += factor
-            slot = (weekday + ahead) % WEEK
-            paths[0].append(max(0.3 * level, level + self.slope * damped) * self.factors[slot] + excess)
-            paths[1].append(self.means[slot] + excess)
-            paths[2].append(mean * self.factors[slot])
-            paths[3].append(last_week[ahead % len(last_week)] if last_week else 0.0)
-        return paths
+            slot = ahead % WEEK
+            path.append(trust * (max(floor, level + slope * damped) * factors[slot] + excess) + steady[slot])
+        return path
+
+    def week_ahead(self, weekday: int) -> list[float]:
+        """Each member's total of the next seven days."""
+        mean = sum(self.recent) / max(len(self.recent), 1)
+        return [
+            sum(self.path(weekday, WEEK, _LEVEL_ALONE)),
+            sum(self.means) + WEEK * max(0.0, self.excess),
+            mean * sum(self.factors),
+            sum(self._last_week()),
+        ]
+
+    def _steady(self, weights: Sequence[float]) -> list[float]:
+        """What the members without a trend add, by weekday."""
+        _, by_mean, by_month, by_week = weights
+        if self.days == 0 or not (by_mean or by_month or by_week):
+            return [0.0] * WEEK
+        month = by_month * sum(self.recent) / len(self.recent)
+        excess = max(0.0, self.excess)
+        return [
+            by_mean * (mean + excess) + month * factor + by_week * last
+            for mean, factor, last in zip(self.means, self.factors, self._last_week(), strict=True)
+        ]
+
+    def _last_week(self) -> list[float]:
+        """The last seven days, by weekday; zero where there was no such day yet."""
+        week = [0.0] * WEEK
+        for back in range(1, min(WEEK, self.days) + 1):
+            week[(self._weekday_now + 1 - back) % WEEK] = self.recent[-back]
+        return week
 
     # --- learning -----------------------------------------------------------------------------------------------
 
@@ -146,7 +188,7 @@ class DailyModel(Resumable):
         rate = max(_MEAN_RATE, 1 / (seen + 1)) if seen else 1.0
         self.means[weekday] += rate * (kept - self.means[weekday])
         self.seen[weekday] = seen + 1
-        mean = sum(list(self.recent)[-WEEK:]) / min(WEEK, len(self.recent))
+        mean = sum(self._last_week()) / WEEK
         if mean > 0:
             rate = max(_FACTOR_RATE, 1 / (seen + 1 + _FACTOR_PRIOR))
             share = min(min(kept, value) if kept > 0 and value < kept else kept, 4 * mean) / mean

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from llmcost.insight import fitted
@@ -20,6 +19,13 @@ _COLD_DAYS: Final = 14
 _JUDGED_FROM: Final = 10
 _LONGEST_SILENCE: Final = 60
 """Silent days that are learnt one by one; after so many zeros the state is that of an idle series."""
+_LEAD_LIMIT: Final = 2.0
+_COLD_MOMENTUM: Final = 0.6
+_COLD_DECAY: Final = 0.85
+_GROWN_DAYS: Final = 28
+_NEW_WIDER: Final = 0.12
+_NEW_DEEPER: Final = 0.7
+"""A series of a week errs by so much more, and further still downwards: new keys often fall silent."""
 _MOMENTUM: Final = 0.8
 _MOMENTUM_DECAY: Final = 0.65
 """How much of the fast level's lead carries over to tomorrow, and what is left of it a day later."""
@@ -78,10 +84,13 @@ class Forecaster(Resumable):
         self._turn_to(int((now + self._offset) // DAY))
         path = self._path_until(now, end_ts)
         distance = max(end_ts - now, 1.0) / DAY
-        scale = self._scale()
+        newness = min(1.0, max(0.0, (_GROWN_DAYS - self._model.days) / (_GROWN_DAYS - WEEK)))
+        scale = self._scale() * (1 + _NEW_WIDER * newness)
         if distance < 1:
             scale *= max(distance, 0.05) ** -0.15
-        return Forecast(spent, sum(path), scale, _errors_at(distance), self._model.days)
+        deeper = 1 + _NEW_DEEPER * newness
+        errors = [error * deeper if error < 0 else error for error in _errors_at(distance)]
+        return Forecast(spent, sum(path), scale, errors, self._model.days)
 
     def daily(self, days: int, now: float) -> list[float]:
         """The plain forecast of each of the next ``days`` days, the rest of today first. For charts."""
@@ -134,36 +143,34 @@ class Forecaster(Resumable):
         self._today = 0.0
         record.judge(list(model.recent))
         if model.days >= _JUDGED_FROM:
-            members = model.paths((self._day + 1) % WEEK, HORIZONS[-1])
-            record.note(self._joined(members), members)
+            tomorrow = (self._day + 1) % WEEK
+            record.note(self._path(tomorrow, HORIZONS[-1], 0.0), model.week_ahead(tomorrow))
 
     # --- forecast -----------------------------------------------------------------------------------------------
 
-    def _joined(self, members: Sequence[Sequence[float]]) -> list[float]:
-        """One path out of the members', leaning to the fast level on the first days."""
+    def _path(self, weekday: int, days: int, elapsed: float) -> list[float]:
+        """The next days' spend, leaning to the recent past on the first of them."""
         model = self._model
         if model.days <= _COLD_DAYS:
-            path = list(members[0])
-        else:
-            weights = self._record.weights()
-            path = [sum(map(float.__mul__, weights, day)) for day in zip(*members, strict=True)]
-        soft = 0.02 * model.level + 1e-12
-        lead = math.log((model.levels[-1] + soft) / (model.level + soft))
-        lead = _MOMENTUM * min(max(lead, -1.0), 1.0)
-        for ahead, value in enumerate(path):
-            path[ahead] = value * math.exp(lead)
-            lead *= _MOMENTUM_DECAY
-            if abs(lead) < 0.001:
-                break
-        return path
+            slow = model.levels[0]
+            share = slow / model.level if model.level > 0 else 1.0
+            path = model.path(weekday, days, (share, 0.0, 0.0, 0.0))
+            return _leaning(path, _COLD_MOMENTUM * _lead(self._last_day(elapsed), slow), _COLD_DECAY)
+        path = model.path(weekday, days, self._record.weights())
+        return _leaning(path, _MOMENTUM * _lead(model.levels[-1], model.level), _MOMENTUM_DECAY)
+
+    def _last_day(self, elapsed: float) -> float:
+        """Spend of the last 24 hours: today's, and yesterday's after this hour."""
+        yesterday = self._model.recent[-1] if self._model.recent else 0.0
+        return self._today + (1 - elapsed) * yesterday
 
     def _path_until(self, now: float, end_ts: float) -> list[float]:
         """Spend by day from ``now`` to ``end_ts``; the first and last day in part where they are cut."""
         local_now, local_end = now + self._offset, end_ts + self._offset
         start = math.floor(local_now / DAY) * DAY
         days = max(1, math.ceil((local_end - start) / DAY - 1e-9))
-        path = self._joined(self._model.paths(int(start // DAY) % WEEK, days))
         elapsed = self._hours.elapsed(local_now - start)
+        path = self._path(int(start // DAY) % WEEK, days, elapsed)
         if elapsed > 0:
             path[0] = self._rest_of_today(path[0], elapsed)
         missing = days - (local_end - start) / DAY
@@ -185,6 +192,22 @@ class Forecaster(Resumable):
     def _scale(self) -> float:
         weighted = sum(map(float.__mul__, fitted.SCALE_WEIGHTS, self._signs()))
         return math.exp(weighted)
+
+
+def _lead(recent: float, level: float) -> float:
+    """How far the recent past is above the level, as a log."""
+    soft = 0.02 * level + 1e-12
+    return min(max(math.log((recent + soft) / (level + soft)), -_LEAD_LIMIT), _LEAD_LIMIT)
+
+
+def _leaning(path: list[float], lead: float, decay: float) -> list[float]:
+    """The path, drawn to the recent past; what is left of the lead shrinks from day to day."""
+    for ahead, value in enumerate(path):
+        path[ahead] = value * math.exp(lead)
+        lead *= decay
+        if abs(lead) < 0.001:
+            break
+    return path
 
 
 def _errors_at(distance: float) -> list[float]:

@@ -16,7 +16,7 @@ _JUDGED_AT: Final = 7
 """Days ahead at which the members are compared."""
 _PRIOR_WEIGHTS: Final = (1.0, 0.7, 0.7, 0.5)
 _ERROR_RATE: Final = 0.05
-_LOSS_RATE: Final = 0.06
+_LOSS_RATE: Final = 0.1
 _START_LOSS: Final = 0.2
 _WORST: Final = 1.5
 _PRIOR_ERROR: Final = 0.6
@@ -64,11 +64,11 @@ class TrackRecord(Resumable):
             for index, forecast in enumerate(self._members.popleft()):
                 self.losses[index] += _LOSS_RATE * (gap(total, forecast) - self.losses[index])
 
-    def note(self, path: Sequence[float], members: Sequence[Sequence[float]]) -> None:
-        """Keep the forecasts made today: the path of the next 14 days, and the members' paths."""
+    def note(self, path: Sequence[float], members: list[float]) -> None:
+        """Keep the forecasts made today: the path of the next 14 days, and the members' totals of the next week."""
         for index, horizon in enumerate(HORIZONS):
             self._own[index].append(sum(path[:horizon]))
-        self._members.append([sum(member[:_JUDGED_AT]) for member in members])
+        self._members.append(members)
 
     def weights(self) -> list[float]:
         """The members' weights: better members count more, none is ever out."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import re
 import sys
 import tomllib
@@ -17,6 +18,7 @@ from typing import Any
 
 import typer
 
+import llmcost
 from llmcost import semconv
 from llmcost.cli.commands import COMMANDS, CommandRow
 from llmcost.providers import descriptor, usage
@@ -176,6 +178,48 @@ def _parameter(parameter: Any) -> tuple[str, str]:
     return f"`{form}`", " ".join((parameter.help or "").split()) + said
 
 
+def python() -> str:
+    """The names of ``import llmcost``."""
+    return "\n\n".join(_public(name, getattr(llmcost, name)) for name in llmcost.__all__)
+
+
+def _public(name: str, thing: Any) -> str:
+    parts = [f"## `llmcost.{name}`"]
+    if not (isinstance(thing, type) and issubclass(thing, Exception)):
+        parts.append(f"```text\n{_signature(name, thing)}\n```")
+    parts.append(_prose(inspect.getdoc(thing) or ""))
+    return "\n\n".join(parts)
+
+
+def _signature(name: str, thing: Any) -> str:
+    arguments: list[str] = []
+    for parameter in inspect.signature(thing).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not any(each.startswith("*") for each in arguments):
+            arguments.append("*")
+        arguments.append(_argument(parameter))
+    line = f"{name}({', '.join(arguments)})"
+    return line if len(line) <= 100 else f"{name}(\n    " + ",\n    ".join(arguments) + ",\n)"
+
+
+def _argument(parameter: inspect.Parameter) -> str:
+    """A parameter as it stands in the code; a default that is no plain value is left as an ellipsis."""
+    kind = parameter.kind
+    stars = "*" if kind is parameter.VAR_POSITIONAL else "**" if kind is parameter.VAR_KEYWORD else ""
+    typed = f": {parameter.annotation}" if isinstance(parameter.annotation, str) else ""
+    if parameter.default is parameter.empty:
+        return f"{stars}{parameter.name}{typed}"
+    plain = parameter.default is None or isinstance(parameter.default, str | int | float | tuple)
+    return f"{parameter.name}{typed} = {repr(parameter.default) if plain else '...'}"
+
+
+def _prose(docstring: str) -> str:
+    """A docstring as Markdown: roles become code, and the entries of ``Args`` and its like become lists."""
+    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", docstring.replace("``", "`"))
+    text = re.sub(r"^(Args|Attributes|Returns|Raises|Yields):$", r"\1:\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^ {4}(\w+): ", r"- `\1`: ", text, flags=re.MULTILINE)
+    return re.sub(r"^ {4,}(?=\S)", "  ", text, flags=re.MULTILINE)
+
+
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "attributes.md": (
         """# Span attributes
@@ -210,6 +254,12 @@ User ids are never attributes.""",
 A host that is not listed is recognised where path and body have the shape of a known API; see
 [own hosts](../how-to/hosts-and-prices.md) to name it.""",
         providers,
+    ),
+    "python.md": (
+        """# Python
+
+What `import llmcost` offers. Everything is loaded when it is first asked for, so the import costs next to nothing.""",
+        python,
     ),
     "settings.md": (
         """# Settings file

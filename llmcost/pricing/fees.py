@@ -12,6 +12,8 @@ from llmcost.pricing.pricemap import Entry
 from llmcost.pricing.tables import billing
 
 _SEARCH: Final = "search_context_cost_per_query"
+PER_REQUEST: Final = "input_cost_per_request"
+"""The field of a charge for each request, whatever it used."""
 _PER_PROMPT: Final = "per_prompt"
 _PIXELS: Final = re.compile(r"(\d+)\D+(\d+)")
 
@@ -112,9 +114,9 @@ def _rate(pricing: Pricing, names: tuple[str, ...]) -> tuple[float | None, str]:
 
 
 def _requests(_usage: Usage, pricing: Pricing) -> Iterator[Fee]:
-    usd = pricing.entry.get("input_cost_per_request")
+    usd = pricing.entry.get(PER_REQUEST)
     if usd is not None:
-        yield Fee("request", 1, float(usd), "input_cost_per_request")
+        yield Fee("request", 1, float(usd), PER_REQUEST)
 
 
 def _video(usage: Usage, pricing: Pricing) -> Iterator[Fee]:

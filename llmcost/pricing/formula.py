@@ -7,24 +7,26 @@ zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from llmcost.calls import Cost, CostStatus, Usage
-from llmcost.pricing.fees import Fee, Pricing, fees, used_units
+from llmcost.pricing.fees import PER_REQUEST, Fee, Pricing, fees, used_units
 from llmcost.pricing.pricemap import Entry
 from llmcost.pricing.rates import CLASSES, Band, RateCard
 
 Counts = list[tuple[str, int]]
-_SIDE: Final = {name: (each.side == "prompt", each.detail) for name, each in CLASSES.items()}
+_SIDE: Final = {name: (0 if each.side == "prompt" else 1, each.detail) for name, each in CLASSES.items()}
+_NONE: Final = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
     """Everything that prices a call: the rates, the entry that they come from, and what a cost says of it.
 
-    ``free`` is the status of a cost of 0 from an entry that lists nothing but zeros; ``note`` goes into every cost.
+    ``zero`` is the status of a cost of 0 (an entry of a hosted model may list nothing but zeros); ``note`` goes into
+    every cost.
     """
 
     key: str
@@ -44,127 +46,139 @@ def split(usage: Usage) -> Counts:
     Cached tokens may be of any kind, so audio, images and video are billed only as far as the cache leaves room.
     Details that contradict their total are cut to it.
     """
-    total_in, total_out = usage.input_tokens or 0, usage.output_tokens or 0
-    read, written, audio, image = (
-        usage.cache_read_tokens,
-        usage.cache_write_tokens,
-        usage.audio_input_tokens,
-        usage.image_input_tokens,
+    return _split_input(usage) + _split_output(usage)
+
+
+def has_details(usage: Usage) -> bool:
+    """Whether any token is more than plain input or output. One expression, because every call passes here."""
+    return bool(
+        usage.cache_read_tokens
+        or usage.reasoning_tokens
+        or usage.cache_write_tokens
+        or usage.audio_input_tokens
+        or usage.image_input_tokens
+        or usage.video_input_tokens
+        or usage.audio_output_tokens
+        or usage.image_output_tokens
+        or usage.video_output_tokens
+        or usage.citation_tokens
     )
+
+
+def _split_input(usage: Usage) -> Counts:
+    room = usage.input_tokens or 0
     counts: Counts = []
-    if not (read or written or audio or image or usage.video_input_tokens or usage.citation_tokens):
-        counts.append(("input", total_in))
-    else:
-        counts += _split_input(usage, total_in)
-    reasoning = usage.reasoning_tokens
-    if not (reasoning or usage.audio_output_tokens or usage.image_output_tokens or usage.video_output_tokens):
-        counts.append(("output", total_out))
-    else:
-        counts += _split_output(usage, total_out)
+    if usage.cache_read_tokens:
+        read = min(usage.cache_read_tokens, room)
+        room -= read
+        audio = min(usage.audio_cache_read_tokens, read)
+        image = min(usage.image_cache_read_tokens, read - audio)
+        _add(counts, ("cache_read", read - audio - image), ("audio_cache_read", audio), ("image_cache_read", image))
+    if usage.cache_write_tokens:
+        written = min(usage.cache_write_tokens, room)
+        room -= written
+        an_hour = min(usage.cache_write_1h_tokens, written)
+        _add(counts, ("cache_write", written - an_hour), ("cache_write_1h", an_hour))
+    if usage.audio_input_tokens or usage.image_input_tokens or usage.video_input_tokens or usage.citation_tokens:
+        audio = min(max(usage.audio_input_tokens - usage.audio_cache_read_tokens, 0), room)
+        image = min(max(usage.image_input_tokens - usage.image_cache_read_tokens, 0), room - audio)
+        video = min(max(usage.video_input_tokens - usage.video_cache_read_tokens, 0), room - audio - image)
+        room -= audio + image + video
+        _add(counts, ("audio_input", audio), ("image_input", image), ("video_input", video))
+        _add(counts, ("citation", usage.citation_tokens))
+    if room:
+        counts.append(("input", room))
     return counts
 
 
-def _split_input(usage: Usage, total: int) -> Counts:
-    read = min(usage.cache_read_tokens, total)
-    written = min(usage.cache_write_tokens, total - read)
-    written_1h = min(usage.cache_write_1h_tokens, written)
-    read_audio = min(usage.audio_cache_read_tokens, read)
-    read_image = min(usage.image_cache_read_tokens, read - read_audio)
-    room = total - read - written
-    audio = min(max(usage.audio_input_tokens - read_audio, 0), room)
-    image = min(max(usage.image_input_tokens - read_image, 0), room - audio)
-    video = min(max(usage.video_input_tokens - usage.video_cache_read_tokens, 0), room - audio - image)
-    parts = (
-        ("input", room - audio - image - video),
-        ("cache_read", read - read_audio - read_image),
-        ("audio_cache_read", read_audio),
-        ("image_cache_read", read_image),
-        ("cache_write", written - written_1h),
-        ("cache_write_1h", written_1h),
-        ("audio_input", audio),
-        ("image_input", image),
-        ("video_input", video),
-        ("citation", usage.citation_tokens),
-    )
-    return [part for part in parts if part[1]]
+def _split_output(usage: Usage) -> Counts:
+    room = usage.output_tokens or 0
+    counts: Counts = []
+    if usage.audio_output_tokens or usage.image_output_tokens or usage.video_output_tokens:
+        audio = min(usage.audio_output_tokens, room)
+        image = min(usage.image_output_tokens, room - audio)
+        video = min(usage.video_output_tokens, room - audio - image)
+        room -= audio + image + video
+        _add(counts, ("audio_output", audio), ("image_output", image), ("video_output", video))
+    if usage.reasoning_tokens:
+        reasoning = min(usage.reasoning_tokens, room)
+        room -= reasoning
+        _add(counts, ("reasoning", reasoning))
+    if room:
+        counts.append(("output", room))
+    return counts
 
 
-def _split_output(usage: Usage, total: int) -> Counts:
-    audio = min(usage.audio_output_tokens, total)
-    image = min(usage.image_output_tokens, total - audio)
-    video = min(usage.video_output_tokens, total - audio - image)
-    reasoning = min(usage.reasoning_tokens, total - audio - image - video)
-    parts = (
-        ("output", total - audio - image - video - reasoning),
-        ("reasoning", reasoning),
-        ("audio_output", audio),
-        ("image_output", image),
-        ("video_output", video),
-    )
-    return [part for part in parts if part[1]]
+def _add(counts: Counts, *parts: tuple[str, int]) -> None:
+    for part in parts:
+        if part[1]:
+            counts.append(part)
 
 
 def cost(price: Price, usage: Usage) -> Cost:
     """What this usage costs at this price."""
-    if usage.input_tokens is None and usage.output_tokens is None and not used_units(usage):
-        return _unknown(price, "the response states no usage")
-    usd = price.card.band(usage.input_tokens or 0).usd
-    prompt = completion = 0.0
-    prompt_details: dict[str, float] = {}
-    completion_details: dict[str, float] = {}
+    band = price.card.band(usage.input_tokens or 0)
+    if band.plain is None or has_details(usage):
+        prompt, completion, prompt_details, completion_details, missing = _by_class(band.usd, usage)
+    else:
+        prompt = (usage.input_tokens or 0) * band.plain[0]
+        completion = (usage.output_tokens or 0) * band.plain[1]
+        prompt_details, completion_details, missing = {"input": prompt}, {"output": completion}, _NONE
+    other = 0.0
+    if missing or PER_REQUEST in price.entry or used_units(usage):
+        lines = fee_lines(price, usage)
+        missing = _still_missing(missing, lines)
+        other = sum(fee.units * fee.usd for fee in lines if fee.usd is not None)
+    total = prompt + completion + other
+    status: CostStatus = "priced"
+    note = price.note
+    if missing or total == 0 or usage.output_tokens is None:
+        if _says_nothing(usage):
+            return _unknown(price, "the response states no usage")
+        if missing and total == 0:
+            return _unknown(price, _no_price(missing))
+        status, note = _status(price, usage, missing, total)
+    key, source, date = price.key, price.source, price.date
+    return Cost(status, total, prompt, completion, other, key, source, date, prompt_details, completion_details, note)
+
+
+def _by_class(
+    usd: Mapping[str, float], usage: Usage
+) -> tuple[float, float, dict[str, float], dict[str, float], Sequence[str]]:
+    """The sums of both sides, their details, and the classes without a rate."""
+    sides: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    sums = [0.0, 0.0]
     missing: list[str] = []
     for name, count in split(usage):
         rate = usd.get(name)
         if rate is None:
-            if count:
-                missing.append(name)
+            missing.append(name)
             continue
+        side, detail = _SIDE[name]
         amount = count * rate
-        in_prompt, detail = _SIDE[name]
-        if in_prompt:
-            prompt += amount
-            prompt_details[detail] = prompt_details.get(detail, 0.0) + amount
-        else:
-            completion += amount
-            completion_details[detail] = completion_details.get(detail, 0.0) + amount
-    other = 0.0
-    if missing or used_units(usage) or "input_cost_per_request" in price.entry:
-        lines = fee_lines(price, usage)
-        missing = _still_missing(missing, lines)
-        other = sum(fee.units * fee.usd for fee in lines if fee.usd is not None)
-        if missing and not (prompt or completion or other):
-            return _unknown(price, _no_price(missing))
-    total = prompt + completion + other
-    status, note = _status(price, usage, missing, total)
-    return Cost(
-        status,
-        total,
-        prompt,
-        completion,
-        other,
-        price.key,
-        price.source,
-        price.date,
-        prompt_details,
-        completion_details,
-        note,
-    )
+        sums[side] += amount
+        sides[side][detail] = sides[side].get(detail, 0.0) + amount
+    return sums[0], sums[1], sides[0], sides[1], missing
+
+
+def _says_nothing(usage: Usage) -> bool:
+    return usage.input_tokens is None and usage.output_tokens is None and not used_units(usage)
 
 
 def fee_lines(price: Price, usage: Usage) -> list[Fee]:
     """The fees of a call, those without a price among them."""
     usd = price.card.band(usage.input_tokens or 0).usd
-    billed = frozenset(name for name, count in split(usage) if count and name in usd)
+    billed = frozenset(name for name, _ in split(usage) if name in usd)
     return fees(usage, Pricing(price.entry, price.tools, price.suffix, billed))
 
 
-def _still_missing(missing: list[str], lines: list[Fee]) -> list[str]:
+def _still_missing(missing: Sequence[str], lines: list[Fee]) -> Sequence[str]:
     """Tokens without a rate are no gap where the call is billed by the piece; a fee without a price is one."""
     unpriced = [fee.kind for fee in lines if fee.usd is None]
-    return unpriced if any(fee.usd is not None for fee in lines) else missing + unpriced
+    return unpriced if any(fee.usd is not None for fee in lines) else [*missing, *unpriced]
 
 
-def _status(price: Price, usage: Usage, missing: list[str], total: float) -> tuple[CostStatus, str | None]:
+def _status(price: Price, usage: Usage, missing: Sequence[str], total: float) -> tuple[CostStatus, str | None]:
     if missing:
         return "partial", _joined(_no_price(missing), price.note)
     if usage.output_tokens is None and usage.input_tokens is not None and price.card.first.usd.get("output"):
@@ -182,7 +196,7 @@ def _unknown(price: Price, why: str) -> Cost:
     )
 
 
-def _no_price(missing: list[str]) -> str:
+def _no_price(missing: Sequence[str]) -> str:
     return "no price for " + ", ".join(name.replace("_", " ") for name in missing)
 
 

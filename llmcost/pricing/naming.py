@@ -2,7 +2,7 @@
 
 The rules, in order; each is exact, none takes the longest prefix:
 
-1. the name itself, after each of the provider's prefixes;
+1. the name itself, alone and after each of the provider's prefixes;
 2. the same without what stands around it: ``models/…`` and ``publishers/…/models/…`` paths, the provider's own prefix,
    the ARN of a Bedrock inference profile or foundation model, the suffix of a fine-tuned model;
 3. the same without a date at its end (``-2025-08-07``, ``-20250807``).

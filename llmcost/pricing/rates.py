@@ -63,11 +63,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The rates of prompts longer than ``above`` tokens, by class. A class without a rate is absent."""
+    """The rates of prompts longer than ``above`` tokens, by class. A class without a rate is absent.
+
+    ``usd`` are the bare rates; ``plain`` those of input and output, where both are known.
+    """
 
     above: int
     rates: Mapping[str, Rate]
     usd: Mapping[str, float]
+    plain: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,8 @@ def _band(above: int, entry: Entry, terms: Terms, thresholds: tuple[int, ...]) -
     _settle_reasoning(listed)
     _default_cache_read(entry, listed)
     rates = {name: _uplifted(rate, terms) for name in CLASSES if (rate := _resolved(name, listed)) is not None}
-    return Band(above, rates, {name: rate.usd for name, rate in rates.items()})
+    usd = {name: rate.usd for name, rate in rates.items()}
+    return Band(above, rates, usd, (usd["input"], usd["output"]) if {"input", "output"} <= usd.keys() else None)
 
 
 def _listed(entry: Entry, terms: Terms, thresholds: tuple[int, ...]) -> Iterator[tuple[str, Rate]]:

@@ -56,7 +56,7 @@ def provider(name: str | None) -> Provider:
     while row is not None and "same_as" in row:
         row = rows.get(row["same_as"])
     if row is None:
-        return Provider((name,), (f"{name}/", ""))
+        return Provider((name,), ("", f"{name}/"))
     options = {**row, "litellm": tuple(row["litellm"]), "prefixes": tuple(row["prefixes"])}
     return Provider(**options)
 

@@ -180,7 +180,7 @@ def _sum(cost: Cost, parts: tuple[BilledPart, ...]) -> Cost:
 
 def _status(cost: Cost, estimated: bool, outcome: Outcome) -> Cost:
     """Say what is not exact: a cut stream is ``partial``, a usage counted from text ``estimated``."""
-    if cost.total is None:
+    if not cost.total:  # no price, or a price of zero, which holds for any number of tokens
         return cost
     if outcome in _CUT:
         note = "the stream was cut" + ("; tokens are estimated" if estimated else "")

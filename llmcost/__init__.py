@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from llmcost.calls import Call, Cost, Usage
     from llmcost.config import Config
     from llmcost.errors import BudgetExceeded, ConfigError, LLMCostError
-    from llmcost.instrumentor import LLMCostInstrumentor, force_flush, observe, price, shutdown
+    from llmcost.instrumentor import LLMCostInstrumentor, force_flush, log_call, observe, price, shutdown
     from llmcost.sections.context import context, label, section
+    from llmcost.tracing.function_spans import trace_function
 
 _WHERE: Final = {
     "BudgetExceeded": "llmcost.errors",
@@ -28,10 +29,12 @@ _WHERE: Final = {
     "context": "llmcost.sections.context",
     "force_flush": "llmcost.instrumentor",
     "label": "llmcost.sections.context",
+    "log_call": "llmcost.instrumentor",
     "observe": "llmcost.instrumentor",
     "price": "llmcost.instrumentor",
     "section": "llmcost.sections.context",
     "shutdown": "llmcost.instrumentor",
+    "trace_function": "llmcost.tracing.function_spans",
 }
 
 __all__ = [
@@ -46,10 +49,12 @@ __all__ = [
     "context",
     "force_flush",
     "label",
+    "log_call",
     "observe",
     "price",
     "section",
     "shutdown",
+    "trace_function",
 ]
 
 

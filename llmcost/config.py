@@ -39,6 +39,7 @@ class Config:
         deployments: the user's Azure deployments or gateway aliases, name to model.
         profiles: peers' cost attributes to write beside ours.
         capture_content: where message content goes: nowhere, spans, events or both.
+        second_door: instrumentation scopes whose spans are counted although no hook saw their call (gRPC).
         run_id: id of this run of the program, shared by its processes.
         root: the folder that the settings were read from.
     """
@@ -58,6 +59,7 @@ class Config:
     deployments: Mapping[str, str] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
     capture_content: str = "NO_CONTENT"
+    second_door: tuple[str, ...] = ()
     run_id: str | None = None
     root: Path | None = None
 
@@ -169,6 +171,8 @@ def _checked(where: str, key: str, value: Any, base: Path) -> Any:
         return _switch(where, value)
     if key == "profiles":
         return _profiles(where, value)
+    if key == "second_door":
+        return (value,) if isinstance(value, str) else tuple(str(scope) for scope in value)
     if key in _TABLES and not isinstance(value, Mapping):
         raise ConfigError(f"{where}: expected a table, got {value!r}")
     if key in _TEXTS and not isinstance(value, str):

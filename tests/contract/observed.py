@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from llmcost import instrumentor
 from llmcost.calls import Call
+from llmcost.runtime import runtime
 
 
 @dataclass
@@ -55,7 +56,7 @@ def observed(**settings: Any) -> Iterator[Observed]:
     seen = Observed(provider, exporter)
     settings.setdefault("tracer_provider", provider)
     instrumentor.observe(**settings)
-    instrumentor.runtime.observers.add(seen)
+    runtime.observers.add(seen)
     try:
         yield seen
     finally:

@@ -92,7 +92,12 @@ def _anthropic() -> Sdk:
             "usage": {"input_tokens": IN, "output_tokens": OUT},
         }
     )
-    started = {**message, "content": [], "stop_reason": None, "usage": {"input_tokens": IN, "output_tokens": 1}}
+    started: dict[str, Any] = {
+        **message,
+        "content": [],
+        "stop_reason": None,
+        "usage": {"input_tokens": IN, "output_tokens": 1},
+    }
     stream = as_sse(
         {"type": "message_start", "message": started},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
@@ -148,7 +153,7 @@ def _google() -> Sdk:
         from google import genai
 
         # Its asynchronous client prefers aiohttp, which another adapter hooks; a transport keeps it on httpx2.
-        options = {"base_url": url, "async_client_args": {"transport": httpx2.AsyncHTTPTransport()}}
+        options: Any = {"base_url": url, "async_client_args": {"transport": httpx2.AsyncHTTPTransport()}}
         return genai.Client(api_key="none", http_options=options)
 
     def ask(url: str, model: str) -> Any:

@@ -1,0 +1,216 @@
+"""Composition: from settings to a working engine, its observers and its hooks."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+from pathlib import Path
+from typing import Final
+
+from opentelemetry import metrics, trace
+
+from llmcost import config as settings
+from llmcost import exporting, semconv
+from llmcost.calls import UNATTRIBUTED, Cost, Usage
+from llmcost.config import Config
+from llmcost.exchange.clients import hooks
+from llmcost.exchange.engine import Clock, Engine, Options, active, new_call_id
+from llmcost.exchange.guard import guard
+from llmcost.pricing import LOCAL_FILE, LOCK_FILE, PriceBook, PriceSources
+from llmcost.processors.fan_out import FanOut
+from llmcost.processors.metrics import MetricsSpanProcessor
+from llmcost.processors.second_door import SecondDoor
+from llmcost.processors.store import StoreSpanProcessor
+from llmcost.providers import registry
+from llmcost.sections import Sections
+from llmcost.tracing.label_entry import LabelEntry
+from llmcost.tracing.log_call import CallLog, Recorder
+from llmcost.tracing.propagation import ThreadContext
+
+_STORE_EXPORTER: Final = "llmcost"
+
+
+class Runtime:
+    """What is running: one engine with its observers. Starting twice is starting once."""
+
+    def __init__(self) -> None:
+        self.config: Config | None = None
+        self.observers = FanOut()
+        self.exporting: exporting.Exporting | None = None
+        self.store: StoreSpanProcessor | None = None
+        self.call_log = CallLog(_idle())
+        self._carriers: tuple[ThreadContext | LabelEntry, ...] = ()
+        self._at_exit = False
+
+    @property
+    def started(self) -> bool:
+        """Whether calls are observed now."""
+        return active.engine is not None
+
+    def start(
+        self,
+        config: Config,
+        tracer_provider: trace.TracerProvider | None = None,
+        meter_provider: metrics.MeterProvider | None = None,
+    ) -> None:
+        """Compose the engine, switch the hooks on. The application's providers are used, never touched."""
+        self.config = config
+        self.observers = FanOut()
+        if config.metrics:
+            self.observers.add(MetricsSpanProcessor(meter_provider))
+        folder = store_folder(config, tracer_provider)
+        if folder is not None:
+            self.store = StoreSpanProcessor.at(folder)
+            self.observers.add(self.store)
+        sections = Sections(config.map_path, default_label=config.default_label)
+        engine = _engine(config, self.observers, sections, tracer_provider)
+        self.call_log = CallLog(_recorder(engine, config))
+        self.observers.add(self.call_log)
+        self._carriers = (ThreadContext(sections.inherit), LabelEntry(sections.semantic_map, sections.inherit))
+        for carrier in self._carriers:
+            with guard(f"start.{type(carrier).__name__}"):
+                carrier.install()
+        if config.second_door:
+            _open_second_door(config, self.observers, tracer_provider)
+        active.engine = engine
+        hooks.install()
+        if not self._at_exit:
+            self._at_exit = True
+            atexit.register(self.finish_open_calls)
+
+    def stop(self) -> None:
+        """Take the hooks out, finish what is open, flush and end what llmcost set up."""
+        hooks.remove()
+        for carrier in self._carriers:
+            with guard(f"stop.{type(carrier).__name__}"):
+                carrier.uninstall()
+        self._carriers = ()
+        self.finish_open_calls()
+        active.engine = None
+        self.call_log = CallLog(_idle())
+        if self.store is not None:
+            self.store.shutdown()
+            self.store = None
+        self.config = None
+
+    def finish_open_calls(self) -> None:
+        """Finish streams that are still open, at the end of the program."""
+        with guard("runtime.finish_open_calls"):
+            if active.engine is not None:
+                active.engine.close()
+
+    def force_flush(self) -> None:
+        """Write and send what is waiting."""
+        with guard("runtime.force_flush"):
+            if active.engine is not None:
+                active.engine.drain()
+            if self.store is not None:
+                self.store.force_flush()
+            if self.exporting is not None:
+                self.exporting.force_flush()
+
+
+class Tracers:
+    """Our tracer of the given provider, else of the global one as it is at each call: it may be set later."""
+
+    def __init__(self, provider: trace.TracerProvider | None) -> None:
+        self._given = provider
+        self._of: trace.TracerProvider | None = None
+        self._tracer: trace.Tracer | None = None
+
+    def __call__(self) -> trace.Tracer:
+        """The tracer to use now."""
+        provider = self._given or trace.get_tracer_provider()
+        if self._tracer is None or provider is not self._of:
+            self._of = provider
+            self._tracer = provider.get_tracer(semconv.SCOPE, schema_url=semconv.SCHEMA_URL)
+        return self._tracer
+
+
+def store_folder(config: Config, tracer_provider: object | None) -> Path | None:
+    """Where the local store is written: as configured, else wherever nothing is exported."""
+    if config.store != "auto":
+        return config.store
+    names = os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")
+    if _STORE_EXPORTER in names:
+        return settings.DEFAULT_STORE.resolve()
+    exported = tracer_provider is not None or exporting.endpoint_of(config, os.environ) is not None
+    return None if exported else settings.DEFAULT_STORE.resolve()
+
+
+def price_book(config: Config) -> PriceBook:
+    """The price book that the settings ask for."""
+    folder = config.store if isinstance(config.store, Path) else settings.DEFAULT_STORE
+    return PriceBook(
+        PriceSources(
+            price_map=config.price_map,
+            local_map=folder / LOCAL_FILE,
+            rows=config.prices,
+            aliases=config.deployments,
+            lock=folder / LOCK_FILE,
+        )
+    )
+
+
+@functools.cache
+def default_prices() -> PriceBook:
+    """The price book of a process that observes nothing."""
+    return price_book(settings.load())
+
+
+def _engine(
+    config: Config, observers: FanOut, sections: Sections, tracer_provider: trace.TracerProvider | None
+) -> Engine:
+    return Engine(
+        registry=registry(hosts=config.hosts),
+        prices=price_book(config),
+        attribute=sections.attribute,
+        observe=observers,
+        tracer=Tracers(tracer_provider),
+        options=Options(
+            suppress_http_spans=config.http_spans == "off",
+            inject_stream_usage=config.stream_usage == "inject",
+            profiles=config.profiles,
+            capture_content=config.capture_content,
+            run_id=config.run_id,
+        ),
+    )
+
+
+def _recorder(engine: Engine, config: Config) -> Recorder:
+    def price(model: str, usage: Usage, provider: str) -> Cost:
+        return engine.prices.price(model, usage, provider=provider)
+
+    clock = engine.clock
+    return Recorder(
+        observe=lambda call: engine.observe(call, None),
+        attribute=engine.attribute,
+        price=price,
+        new_id=engine.new_id,
+        now_ns=clock.now_ns,
+        clock=clock.monotonic,
+        run_id=config.run_id,
+    )
+
+
+def _idle() -> Recorder:
+    """For calls that are logged while nothing is observed: they go nowhere."""
+    clock = Clock()
+    return Recorder(
+        observe=lambda _: None,
+        attribute=lambda _: UNATTRIBUTED,
+        price=lambda model, usage, provider: default_prices().price(model, usage, provider=provider),
+        new_id=new_call_id,
+        now_ns=clock.now_ns,
+        clock=clock.monotonic,
+    )
+
+
+def _open_second_door(config: Config, observers: FanOut, tracer_provider: trace.TracerProvider | None) -> None:
+    add = getattr(tracer_provider or trace.get_tracer_provider(), "add_span_processor", None)
+    if add is not None:
+        add(SecondDoor(config.second_door, observers))
+
+
+runtime: Final = Runtime()

@@ -1,0 +1,278 @@
+"""The engine's face: admit a call before it is sent, settle it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from llmcost.control.admission import Admission
+from llmcost.control.budget import Budget
+from llmcost.control.callbacks import CallbackRunner
+from llmcost.control.consulting import NO_CALLBACKS, Callbacks, Consultation, context_of
+from llmcost.control.estimate import Estimator
+from llmcost.control.ledger import Entry, Ledger, LedgerFailure, Option, Refusal, Request, Reservation, State
+from llmcost.control.notices import Told
+from llmcost.control.offers import Offer, Offers
+from llmcost.control.plan import Line, Planner
+from llmcost.control.policy import (
+    ALLOWED,
+    Decision,
+    Ticket,
+    Verdict,
+    as_degraded,
+    judged,
+    most_severe,
+    only_warned,
+    stated,
+    strongest,
+)
+from llmcost.control.steps import Ask, Steps, attempt, drive, drive_async
+
+SERIES: Final = ("global", "label", "model", "user")
+"""Scopes whose spending is kept as a series, for forecasts and anomalies."""
+
+RENEW_EVERY_S: Final = 120.0
+
+
+_NO_OPTION: Final = Option((), ())
+
+
+class Controller:
+    """Budgets over a ledger.
+
+    The flow calls :meth:`admit` before the send (:meth:`admit_async` in an event loop), :meth:`renew` while chunks
+    arrive, and once either :meth:`settle` or, for a call that was never sent, :meth:`release`.
+
+    Args:
+        budgets: checked budgets.
+        ledger: where the money is counted.
+        callbacks: the user's own say.
+        runner: runs the callbacks.
+        series: scopes whose spending is kept as series.
+    """
+
+    def __init__(
+        self,
+        budgets: Sequence[Budget],
+        ledger: Ledger,
+        callbacks: Callbacks = NO_CALLBACKS,
+        *,
+        runner: CallbackRunner | None = None,
+        series: Sequence[str] = SERIES,
+    ) -> None:
+        self.budgets = tuple(budgets)
+        self.ledger = ledger
+        self.planner = Planner(budgets)
+        self.estimator = Estimator()
+        self.counts: Tally[str] = Tally()
+        self.active = bool(self.budgets or series)
+        self._offers = Offers(self.budgets, self.planner, self.estimator)
+        self._callbacks = callbacks
+        self._runner = runner or CallbackRunner()
+        self._consultation = Consultation(callbacks)
+        self._series = tuple(series)
+        self._told = Told(ledger)
+        self._renewed: dict[str, float] = {}
+
+    # --- before the send ------------------------------------------------------------------------------------
+
+    def admit(self, admission: Admission) -> Verdict:
+        """Whether, and with which model, a call may be sent. Never raises for a ledger or callback that fails."""
+        return drive(self._admission(admission), self._runner) if self.active else ALLOWED
+
+    async def admit_async(self, admission: Admission) -> Verdict:
+        """As :meth:`admit`, for event loops: no network is waited for in the loop."""
+        if not self.active:
+            return ALLOWED
+        return await drive_async(self._admission(admission), self._runner, network=self.ledger.network)
+
+    def _admission(self, admission: Admission) -> Steps[Verdict]:
+        offers = self._offers.of(admission)
+        heard: tuple[Decision, ...] = ()
+        if not offers[0].lines and not offers[0].stated:
+            return Verdict(ticket=Ticket(admission, admission.model, ()))
+        if self._callbacks.asks:
+            states = yield Ask(self.ledger.states, (offers[0].option.counters,))
+            known = states if not isinstance(states, LedgerFailure) else ((0, 0, 0),) * len(offers[0].lines)
+            offers, heard = yield from self._consultation.hear(admission, offers, known)
+        open_offers = [offer for offer in offers if not offer.ruled_out]
+        if not open_offers or most_severe(decision.action for decision in heard) == "block":
+            return self._blocked(admission, (*heard, *offers[0].stated))
+        request = Request(admission.call_id, tuple([offer.option for offer in open_offers]))
+        answer = yield Ask(self.ledger.reserve, (request,))
+        if isinstance(answer, LedgerFailure):
+            return self._unverified(admission, open_offers[0], answer, heard)
+        if isinstance(answer, Refusal):
+            return self._refused(admission, open_offers, answer, heard)
+        verdict = self._granted(admission, offers[0], open_offers[answer.choice], answer, heard)
+        if verdict.decisions:
+            warnings = yield from self._warnings(verdict.ticket, answer.states)
+            verdict = replace(verdict, warnings=warnings)
+        return verdict
+
+    def _granted(
+        self, admission: Admission, wanted: Offer, taken: Offer, reservation: Reservation, heard: tuple[Decision, ...]
+    ) -> Verdict:
+        now = admission.started
+        ticket = Ticket(admission, taken.model, taken.lines)
+        degraded = taken.model != wanted.model
+        found = list(heard) + list(taken.stated)
+        asked = dict(zip((line.counter.key for line in wanted.lines), wanted.option.amounts, strict=True))
+        for line, amount, state in zip(taken.lines, taken.option.amounts, reservation.states, strict=True):
+            decision = judged(line, asked.get(line.counter.key, amount) if degraded else amount, state,
+                              now=now, can_degrade=degraded)  # fmt: skip
+            if decision is not None:
+                found.append(decision)
+        found = _degraded(found, admission, taken) if degraded else [only_warned(decision) for decision in found]
+        if not found:
+            return Verdict(reservation=reservation, ticket=ticket)
+        action = most_severe(decision.action for decision in found)
+        self.counts[action] += 1
+        model = taken.model if degraded else None
+        return Verdict(action, model, strongest(found), reservation, ticket=ticket)
+
+    def _refused(
+        self, admission: Admission, offers: Sequence[Offer], refusal: Refusal, heard: tuple[Decision, ...]
+    ) -> Verdict:
+        found = list(heard)
+        for offer, states in list(zip(offers, refusal.states, strict=True))[-1:]:
+            found.extend(offer.stated)
+            for line, amount, state in zip(offer.lines, offer.option.amounts, states, strict=True):
+                decision = judged(line, amount, state, now=admission.started, can_degrade=False)
+                if decision is not None:
+                    found.append(decision)
+        return self._blocked(admission, tuple(found))
+
+    def _blocked(self, admission: Admission, decisions: tuple[Decision, ...]) -> Verdict:
+        self.counts["block"] += 1
+        return Verdict("block", None, strongest(decisions), ticket=Ticket(admission, admission.model, ()))
+
+    def _unverified(
+        self, admission: Admission, offer: Offer, failure: LedgerFailure, heard: tuple[Decision, ...]
+    ) -> Verdict:
+        """The ledger cannot say: each budget's ``on_failure`` does. A call that is known to be free passes."""
+        self.counts["ledger_failures"] += 1
+        free = admission.quote.status == "free" and all(line.calls is None for line in offer.lines)
+        seen: dict[str, Decision] = {}
+        for line in offer.lines:
+            rule = "allow" if free else line.budget.failure_rule
+            if line.budget.name not in seen:
+                seen[line.budget.name] = stated(line.budget, line.value, rule, "ledger", str(failure))
+        found = (*heard, *offer.stated, *seen.values())
+        if most_severe(decision.action for decision in found) == "block":
+            return self._blocked(admission, found)
+        self.counts["unverified"] += 1
+        action = most_severe(decision.action for decision in found)
+        reservation = Reservation(admission.call_id, 0, offer.option, (), verified=False)
+        return Verdict(action, None, strongest(found), reservation, ticket=Ticket(admission, offer.model, offer.lines))
+
+    # --- after the send -------------------------------------------------------------------------------------
+
+    def settle(self, verdict: Verdict, actual: int | None, model: str | None = None) -> tuple[Decision, ...]:
+        """Book what a call cost and give its hold back.
+
+        Args:
+            verdict: the answer that let the call pass.
+            actual: nano-dollars; None where the cost is not known (counted as a call, with no money).
+            model: the model that answered, where it is another than the one sent.
+
+        Returns:
+            Warnings that this call sets off, each told once per threshold and window over all processes.
+        """
+        return drive(self._settlement(verdict, actual, model), self._runner)
+
+    async def settle_async(
+        self, verdict: Verdict, actual: int | None, model: str | None = None
+    ) -> tuple[Decision, ...]:
+        """As :meth:`settle`, for event loops."""
+        steps = self._settlement(verdict, actual, model)
+        return await drive_async(steps, self._runner, network=self.ledger.network)
+
+    def _settlement(self, verdict: Verdict, actual: int | None, model: str | None) -> Steps[tuple[Decision, ...]]:
+        ticket = verdict.ticket
+        if ticket is None or verdict.action == "block":
+            return ()
+        admission = ticket.admission
+        self._renewed.pop(admission.call_id, None)
+        cost = actual or 0
+        if actual is not None:
+            self.estimator.add(admission.label, ticket.model, actual)
+        reservation = verdict.reservation or Reservation(admission.call_id, 0, _NO_OPTION, ())
+        entries = self._entries(admission, model or ticket.model, cost)
+        if not entries and verdict.reservation is None:
+            return ()
+        states = yield Ask(self.ledger.settle, (reservation, cost, entries))
+        if isinstance(states, LedgerFailure):
+            self.counts["unsettled"] += 1
+            return ()
+        if states is None:
+            return ()
+        return (yield from self._warnings(ticket, states))
+
+    def release(self, verdict: Verdict) -> None:
+        """Give the hold of a call back that was never sent."""
+        if verdict.reservation is not None:
+            attempt(self.ledger.release, verdict.reservation)
+
+    def renew(self, verdict: Verdict) -> None:
+        """A chunk has arrived: the call lives. Talks to the ledger at most every two minutes."""
+        reservation = verdict.reservation
+        if reservation is None or verdict.ticket is None:
+            return
+        now = self.ledger.now()
+        last = self._renewed.get(reservation.call_id, verdict.ticket.admission.started)
+        if now - last >= RENEW_EVERY_S:
+            self._renewed[reservation.call_id] = now
+            attempt(self.ledger.renew, reservation)
+
+    async def renew_async(self, verdict: Verdict) -> None:
+        """As :meth:`renew`, for event loops."""
+        if self.ledger.network:
+            await asyncio.to_thread(self.renew, verdict)
+        else:
+            self.renew(verdict)
+
+    def _entries(self, admission: Admission, model: str, cost: int) -> list[Entry]:
+        values = admission.values
+        entries = []
+        for scope in self._series:
+            value = "" if scope == "global" else model if scope == "model" else values.get(scope)
+            if value is not None:
+                entries.append(Entry(series_name(scope, value), admission.started, cost))
+        return entries
+
+    def _warnings(self, ticket: Ticket | None, states: Sequence[State]) -> Steps[tuple[Decision, ...]]:
+        if ticket is None:
+            return ()
+        now = ticket.admission.started
+        crossed = self._told.news(ticket.lines, states, now)
+        told: list[Decision] = []
+        for news in crossed:
+            mine = yield Ask(self._told.claim, (news,))
+            if mine is True:
+                told.append(news.decision)
+                self._warn(ticket, news.line, news.state)
+        return tuple(told)
+
+    def _warn(self, ticket: Ticket, line: Line, state: State) -> None:
+        if self._callbacks.on_budget_warning is not None:
+            context = context_of(ticket.admission, line, state, 0, ticket.admission.started)
+            self._runner.start(self._callbacks.on_budget_warning, context)
+
+
+def series_name(scope: str, value: str = "") -> str:
+    """The name of a series in the ledger: ``global`` or ``scope=value``."""
+    return f"{scope}={value}" if value else scope
+
+
+def _degraded(found: list[Decision], admission: Admission, taken: Offer) -> list[Decision]:
+    """What is said where a smaller model is used: at least one budget answers for it."""
+    found = [as_degraded(decision) for decision in found]
+    if not any(decision.action == "degrade" for decision in found):
+        line = next((line for line in taken.lines if admission.model in line.budget.fallbacks), taken.lines[0])
+        message = f"'{taken.model}' is used in place of '{admission.model}'"
+        found.append(replace(stated(line.budget, line.value, "degrade", "money", message), action="degrade"))
+    return found

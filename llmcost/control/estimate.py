@@ -1,0 +1,93 @@
+"""What a call of a label costs in 99 of 100 cases: the amount that a fair budget holds."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Final
+
+from llmcost.control.ledger.forks import rebuild_in_child
+
+ENOUGH: Final = 20
+"""Calls that a label needs before its own history counts."""
+
+QUANTILE: Final = 0.99
+
+_STEP: Final = math.log(1.02)
+_MOST_LABELS: Final = 2_000
+_HALVE_AT: Final = 4_096
+_LOOK_AGAIN: Final = 32
+"""Calls after which the quantile is found anew; a dearer call does so at once."""
+
+
+class _History:
+    """Counts of costs in classes of 2 % width. Old calls fade: at 4,096 calls all counts are halved."""
+
+    __slots__ = ("_cached", "_classes", "_free", "_fresh", "count")
+
+    def __init__(self) -> None:
+        self._classes: dict[int, int] = {}
+        self._free = 0
+        self._cached = 0
+        self._fresh = False
+        self.count = 0
+
+    def add(self, nano: int) -> None:
+        self.count += 1
+        if nano > self._cached or self.count % _LOOK_AGAIN == 0:
+            self._fresh = False
+        if nano <= 0:
+            self._free += 1
+        else:
+            place = math.ceil(math.log(nano) / _STEP)
+            self._classes[place] = self._classes.get(place, 0) + 1
+        if self.count >= _HALVE_AT:
+            self._classes = {place: count // 2 for place, count in self._classes.items() if count > 1}
+            self._free //= 2
+            self.count = self._free + sum(self._classes.values())
+
+    def quantile(self) -> int:
+        """The upper edge of the class that holds the quantile; never less than the cost it stands for."""
+        if not self._fresh:
+            self._cached = self._found()
+            self._fresh = True
+        return self._cached
+
+    def _found(self) -> int:
+        left = math.ceil(self.count * (1 - QUANTILE))
+        for place in sorted(self._classes, reverse=True):
+            left -= self._classes[place]
+            if left <= 0:
+                return math.ceil(math.exp(place * _STEP))
+        return 0
+
+
+class Estimator:
+    """Learns from settled calls; O(1) memory a label and model, and a bounded number of those."""
+
+    def __init__(self) -> None:
+        self._histories: dict[tuple[str, str], _History] = {}
+        self._lock = threading.Lock()
+        rebuild_in_child(self)
+
+    def after_in_child(self) -> None:
+        """What was learnt holds in a child as well."""
+        self._lock = threading.Lock()
+
+    def add(self, label: str, model: str, nano: int) -> None:
+        """Take note of what a call cost."""
+        with self._lock:
+            history = self._histories.get((label, model))
+            if history is None:
+                if len(self._histories) >= _MOST_LABELS:
+                    self._histories.pop(next(iter(self._histories)))
+                history = self._histories[label, model] = _History()
+            history.add(nano)
+
+    def guess(self, label: str, model: str, otherwise: int) -> int:
+        """The 99 % quantile of the label's calls to the model, or ``otherwise`` where there are too few."""
+        history = self._histories.get((label, model))
+        if history is None or history.count < ENOUGH:
+            return otherwise
+        with self._lock:
+            return history.quantile()

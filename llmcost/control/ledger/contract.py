@@ -1,0 +1,195 @@
+"""What a ledger is: the records that go in and out, and the protocol that every back end keeps.
+
+A *counter* is one window of one budget for one value (user u1, 25 November). It knows three numbers: nano-dollars
+spent, nano-dollars held by calls in flight, and the number of calls. A *series* is a row of buckets of fixed width, the
+source of forecasts and anomalies. Times are Unix seconds by the ledger's own clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, Protocol
+
+BUCKET_S: Final = 900
+"""Width of a bucket of a series: the day of every time zone is a whole number of these."""
+
+DAY_S: Final = 86_400
+
+HOLD_S: Final = 600.0
+"""How long an amount stays held without a sign of life from its call."""
+
+REMEMBER_S: Final = 6 * 3600.0
+"""How long a settled call id is kept, so that a repeat of a lost answer books nothing."""
+
+ROLL_UP_AFTER_S: Final = 40 * DAY_S
+"""Age at which a series' buckets become whole UTC days."""
+
+DROP_AFTER_S: Final = 800 * DAY_S
+"""Age at which a series' days are dropped."""
+
+Reason = Literal["unreachable", "busy", "emptied", "forked", "full", "read-only", "damaged"]
+"""Why a ledger could not answer. ``emptied``: it answers, but has forgotten what it knew."""
+
+State = tuple[int, int, int]
+"""A counter's spent and held nano-dollars, and its calls."""
+
+NOTHING: Final[State] = (0, 0, 0)
+
+
+class LedgerFailure(Exception):
+    """A ledger could not answer in time. Each budget's ``on_failure`` says what follows; the caller never sees it."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"ledger {reason}" + (f": {detail}" if detail else ""))
+        self.reason: Reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One window of one budget for one value.
+
+    Attributes:
+        key: name of budget, value and kind of window; without the time.
+        slot: where a call is booked: start of the window, or of the slice of a rolling one; 0 where there is no end.
+        first: the first slot that counts; equal to ``slot`` but for rolling windows.
+        until: when the slot may be forgotten; 0 for never.
+        limit: nano-dollars that spent + held may not exceed; None for no limit.
+        below: nano-dollars that spent + held must be under before the call (where a smaller model takes over).
+        max_calls: number of calls that may be admitted.
+    """
+
+    key: str
+    slot: int
+    first: int
+    until: int = 0
+    limit: int | None = None
+    below: int | None = None
+    max_calls: int | None = None
+
+    def fits(self, amount: int, state: State) -> bool:
+        """Whether a call that may cost ``amount`` is admitted. A call that costs nothing passes a used-up limit."""
+        used = state[0] + state[1]
+        if self.max_calls is not None and state[2] >= self.max_calls:
+            return False
+        if amount == 0:
+            return True
+        return (self.below is None or used < self.below) and (self.limit is None or used + amount <= self.limit)
+
+
+class Option(NamedTuple):
+    """A way to make the call: what it would hold in which counters. ``amounts`` go with ``counters`` one by one."""
+
+    counters: tuple[Counter, ...]
+    amounts: tuple[int, ...]
+
+    def refused_by(self, states: Sequence[State]) -> int | None:
+        """The place of the first counter that does not admit this option; None where all do."""
+        for place, counter in enumerate(self.counters):
+            if not counter.fits(self.amounts[place], states[place]):
+                return place
+        return None
+
+
+class Request(NamedTuple):
+    """A wish to spend. The first option that fits is taken, all its counters at once.
+
+    ``keep`` says that an amount whose hold expires is booked as spent (a lease of a process that died) instead of
+    given back.
+    """
+
+    call_id: str
+    options: tuple[Option, ...]
+    keep: bool = False
+
+
+class Reservation(NamedTuple):
+    """An admitted wish. ``states`` are its counters' before the call; ``verified`` is False where no ledger agreed."""
+
+    call_id: str
+    choice: int
+    option: Option
+    states: tuple[State, ...]
+    verified: bool = True
+
+
+class Refusal(NamedTuple):
+    """A wish that no option fits: for each option the place of the first counter that refused, and all its states."""
+
+    call_id: str
+    refused_by: tuple[int, ...]
+    states: tuple[tuple[State, ...], ...]
+
+
+class Entry(NamedTuple):
+    """What a call adds to a series, in the bucket of its start."""
+
+    series: str
+    at: float
+    nano: int
+    calls: int = 1
+
+
+class Bucket(NamedTuple):
+    """What was spent in a series from ``start`` on, for the step that was asked for. Empty buckets are left out."""
+
+    start: int
+    nano: int
+    calls: int
+
+
+class Expired(NamedTuple):
+    """Holds that ran out of time since the ledger began: how many, and how much they held."""
+
+    holds: int
+    nano: int
+
+
+class Ledger(Protocol):
+    """What every back end does. Every method may raise :class:`LedgerFailure`, and nothing else."""
+
+    network: bool
+    """Whether a call waits for a network, and so must not be made in an event loop."""
+
+    def now(self) -> float:
+        """The ledger's clock, which decides windows and expiry."""
+
+    def accept(self) -> None:
+        """Go on with a ledger that was found ``emptied``; until then every call fails so."""
+
+    def reserve(self, request: Request) -> Reservation | Refusal:
+        """Hold an amount in all counters of the first option that fits, in one atomic step; idempotent by call id."""
+
+    def settle(self, reservation: Reservation, actual: int, entries: Sequence[Entry] = ()) -> tuple[State, ...] | None:
+        """Book what a call cost and give its hold back; idempotent by call id. Books too where the hold has expired.
+
+        Returns:
+            the counters' states afterwards, or None where this call id was settled before.
+        """
+
+    def release(self, reservation: Reservation) -> None:
+        """Give a hold back for a call that was never sent; it does not count as a call."""
+
+    def renew(self, reservation: Reservation) -> None:
+        """A sign of life: the hold lasts another while. A hold that has expired is made again."""
+
+    def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
+        """The counters' states now."""
+
+    def spend(self, series: str, start: float, end: float, step: int = BUCKET_S) -> list[Bucket]:
+        """What was spent in ``[start, end)``, in buckets of ``step`` seconds counted from ``start``, oldest first."""
+
+    def claim(self, name: str, until: float) -> bool:
+        """True for exactly one caller over all processes until the time given: who may report an incident."""
+
+    def reset(self, prefix: str) -> int:
+        """Set spent and calls to 0 where a counter's key starts with ``prefix``; holds stay. Returns how many slots."""
+
+    def expired(self) -> Expired:
+        """Holds that ran out of time."""
+
+    def tidy(self) -> None:
+        """Expire holds, roll old buckets up, forget ended windows. Back ends also do so unasked, in small bites."""
+
+    def close(self) -> None:
+        """Let go of connections. The ledger can be used again."""

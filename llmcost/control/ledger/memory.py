@@ -1,0 +1,290 @@
+"""The ledger of one process: fast, and gone with it."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from llmcost.control.ledger.contract import (
+    BUCKET_S,
+    DAY_S,
+    HOLD_S,
+    NOTHING,
+    Bucket,
+    Counter,
+    Entry,
+    Expired,
+    LedgerFailure,
+    Option,
+    Refusal,
+    Request,
+    Reservation,
+    State,
+)
+from llmcost.control.ledger.forks import rebuild_in_child
+from llmcost.control.ledger.series import bucket_of, day_of, drop_before, grouped, roll_up_before
+
+_TIDY_EVERY_S: Final = 60.0
+
+
+class _Hold:
+    """A call in flight: what it holds, and until when."""
+
+    __slots__ = ("expires", "reservation", "keep")  # noqa: RUF023 - in the order of use
+
+    def __init__(self, reservation: Reservation, expires: float, *, keep: bool) -> None:
+        self.reservation = reservation
+        self.expires = expires
+        self.keep = keep
+
+
+class MemoryLedger:
+    """See :class:`~llmcost.control.ledger.contract.Ledger`. In a forked child every call is a failure: parent and child
+    would each spend the whole budget. Settled ids are kept only as long as a hold, since no answer can be lost."""
+
+    network = False
+
+    def __init__(self, clock: Callable[[], float] = time.time, *, hold_s: float = HOLD_S) -> None:
+        self._clock = clock
+        self._hold_s = hold_s
+        self._forked = False
+        self._lock = threading.Lock()
+        self._counters: dict[str, dict[int, list[int]]] = {}
+        self._until: list[tuple[int, str, int]] = []
+        self._holds: dict[str, _Hold] = {}
+        self._settled: dict[str, float] = {}
+        self._kept: dict[str, Option] = {}
+        self._series: dict[str, dict[int, list[int]]] = {}
+        self._claims: dict[str, float] = {}
+        self._expired = Expired(0, 0)
+        self._next_expiry = 0.0
+        self._next_tidy = 0.0
+        rebuild_in_child(self)
+
+    def after_in_child(self) -> None:
+        """A child of a fork: what is done here is not known to its parent."""
+        self._lock = threading.Lock()
+        self._forked = True
+
+    def now(self) -> float:
+        """See the contract."""
+        return self._clock()
+
+    def accept(self) -> None:
+        """Nothing here can be lost alone."""
+
+    def reserve(self, request: Request) -> Reservation | Refusal:
+        """See the contract."""
+        call_id = request.call_id
+        with self._lock:
+            now = self._begin()
+            if call_id in self._holds:
+                return self._holds[call_id].reservation
+            if call_id in self._settled:
+                return Reservation(call_id, 0, request.options[0], (NOTHING,) * len(request.options[0].counters))
+            refusals: list[tuple[int, tuple[State, ...]]] = []
+            for index, option in enumerate(request.options):
+                states = tuple([self._state(counter) for counter in option.counters])
+                refused = option.refused_by(states)
+                if refused is None:
+                    reservation = Reservation(call_id, index, option, states)
+                    self._holds[call_id] = _Hold(reservation, now + self._hold_s, keep=request.keep)
+                    self._add(option, 1, 1)
+                    return reservation
+                refusals.append((refused, states))
+        return Refusal(call_id, tuple(place for place, _ in refusals), tuple(states for _, states in refusals))
+
+    def settle(self, reservation: Reservation, actual: int, entries: Sequence[Entry] = ()) -> tuple[State, ...] | None:
+        """See the contract."""
+        call_id, _, option, _, verified = reservation
+        with self._lock:
+            now = self._begin()
+            if call_id in self._settled:
+                return None
+            hold = self._holds.pop(call_id, None)
+            kept = self._kept.pop(call_id, None)
+            if hold is not None and hold.reservation.option is option:
+                self._add(option, -1, 0, actual)
+            else:
+                if hold is not None:
+                    self._add(hold.reservation.option, -1, -1)
+                if kept is not None:
+                    self._keep(kept, -1)
+                self._add(option, 0, 1 if hold is not None or not verified else 0, actual)
+            self._settled[call_id] = now + self._hold_s
+            for entry in entries:
+                row = self._series.setdefault(entry.series, {}).setdefault(bucket_of(entry.at), [0, 0])
+                row[0] += entry.nano
+                row[1] += entry.calls
+            return tuple([self._state(counter) for counter in option.counters])
+
+    def release(self, reservation: Reservation) -> None:
+        """See the contract."""
+        with self._lock:
+            self._begin()
+            hold = self._holds.pop(reservation.call_id, None)
+            if hold is not None:
+                self._add(hold.reservation.option, -1, -1)
+
+    def renew(self, reservation: Reservation) -> None:
+        """See the contract."""
+        call_id = reservation.call_id
+        with self._lock:
+            now = self._begin()
+            if call_id in self._settled:
+                return
+            hold = self._holds.pop(call_id, None)
+            if hold is None:
+                hold = _Hold(reservation, 0.0, keep=False)
+                kept = self._kept.pop(call_id, None)
+                if kept is not None:
+                    self._keep(kept, -1)
+                    hold.keep = True
+                self._add(reservation.option, 1, 0 if reservation.verified else 1)
+            hold.expires = now + self._hold_s
+            self._holds[call_id] = hold
+
+    def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
+        """See the contract."""
+        with self._lock:
+            self._begin()
+            return tuple(self._state(counter) for counter in counters)
+
+    def spend(self, series: str, start: float, end: float, step: int = BUCKET_S) -> list[Bucket]:
+        """See the contract."""
+        with self._lock:
+            self._begin()
+            rows = [(slot, row[0], row[1]) for slot, row in self._series.get(series, {}).items()]
+        return grouped(rows, start, end, step)
+
+    def claim(self, name: str, until: float) -> bool:
+        """See the contract."""
+        with self._lock:
+            now = self._begin()
+            if self._claims.get(name, 0.0) > now:
+                return False
+            self._claims[name] = until
+            return True
+
+    def reset(self, prefix: str) -> int:
+        """See the contract."""
+        with self._lock:
+            self._begin()
+            rows = [row for key, slots in self._counters.items() if key.startswith(prefix) for row in slots.values()]
+            for row in rows:
+                row[0] = row[2] = 0
+            return len(rows)
+
+    def expired(self) -> Expired:
+        """See the contract."""
+        with self._lock:
+            self._begin()
+            return self._expired
+
+    def tidy(self) -> None:
+        """See the contract."""
+        with self._lock:
+            self._begin()
+            self._tidy(self._clock())
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    # --- under the lock -------------------------------------------------------------------------------------
+
+    def _begin(self) -> float:
+        if self._forked:
+            raise LedgerFailure("forked", "a memory ledger does not reach over processes; use sqlite:// or redis://")
+        now = self._clock()
+        if now >= self._next_expiry:
+            self._expire(now)
+        if now >= self._next_tidy:
+            self._tidy(now)
+        return now
+
+    def _state(self, counter: Counter) -> State:
+        slots = self._counters.get(counter.key)
+        if slots is None:
+            return NOTHING
+        if counter.first == counter.slot:
+            row = slots.get(counter.slot)
+            return NOTHING if row is None else (row[0], row[1], row[2])
+        rows = [row for slot, row in slots.items() if counter.first <= slot <= counter.slot]
+        return (sum(row[0] for row in rows), sum(row[1] for row in rows), sum(row[2] for row in rows))
+
+    def _add(self, option: Option, held: int, calls: int, spent: int = 0) -> None:
+        for counter, amount in zip(option.counters, option.amounts, strict=True):
+            row = self._row(counter)
+            row[0] += spent
+            row[1] += held * amount
+            row[2] += calls
+
+    def _row(self, counter: Counter) -> list[int]:
+        slots = self._counters.get(counter.key)
+        if slots is None:
+            slots = self._counters[counter.key] = {}
+        row = slots.get(counter.slot)
+        if row is None:
+            row = slots[counter.slot] = [0, 0, 0, counter.until]
+            if counter.until:
+                heapq.heappush(self._until, (counter.until, counter.key, counter.slot))
+        elif counter.until > row[3]:
+            row[3] = counter.until
+        return row
+
+    def _keep(self, option: Option, sign: int) -> None:
+        for counter, amount in zip(option.counters, option.amounts, strict=True):
+            self._row(counter)[0] += sign * amount
+
+    def _expire(self, now: float) -> None:
+        """Both tables are in order of expiry, so only what has expired is looked at."""
+        while self._holds:
+            call_id, hold = next(iter(self._holds.items()))
+            if hold.expires > now:
+                break
+            del self._holds[call_id]
+            option = hold.reservation.option
+            self._add(option, -1, 0)
+            if hold.keep:
+                self._keep(option, 1)
+                self._kept[call_id] = option
+            self._expired = Expired(self._expired.holds + 1, self._expired.nano + max(option.amounts, default=0))
+        while self._settled:
+            call_id, expires = next(iter(self._settled.items()))
+            if expires > now:
+                break
+            del self._settled[call_id]
+        first = next(iter(self._holds.values()), None)
+        self._next_expiry = min(first.expires if first else now + self._hold_s, now + self._hold_s)
+
+    def _tidy(self, now: float) -> None:
+        self._next_tidy = now + _TIDY_EVERY_S
+        while self._until and self._until[0][0] <= now:
+            _, key, slot = heapq.heappop(self._until)
+            slots = self._counters.get(key, {})
+            row = slots.get(slot)
+            if row is not None and (row[1] or row[3] > now):
+                heapq.heappush(self._until, (max(row[3], int(now) + DAY_S), key, slot))
+                continue
+            slots.pop(slot, None)
+            if not slots:
+                self._counters.pop(key, None)
+        self._claims = {name: until for name, until in self._claims.items() if until > now}
+        for name, slots in list(self._series.items()):
+            self._series[name] = _rolled_up(slots, now)
+
+
+def _rolled_up(slots: dict[int, list[int]], now: float) -> dict[int, list[int]]:
+    before, dropped = roll_up_before(now), drop_before(now)
+    if not slots or next(iter(slots)) >= before:
+        return slots
+    kept: dict[int, list[int]] = {}
+    for slot, (nano, calls) in slots.items():
+        if slot >= dropped:
+            row = kept.setdefault(slot if slot >= before else day_of(slot), [0, 0])
+            row[0] += nano
+            row[1] += calls
+    return kept

@@ -1,0 +1,232 @@
+"""The ledger of many machines: Redis or Valkey, one script, one round trip an operation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from typing import Any, Final
+
+from llmcost.control.ledger.contract import (
+    BUCKET_S,
+    DROP_AFTER_S,
+    HOLD_S,
+    REMEMBER_S,
+    ROLL_UP_AFTER_S,
+    Bucket,
+    Counter,
+    Entry,
+    Expired,
+    LedgerFailure,
+    Option,
+    Reason,
+    Refusal,
+    Request,
+    Reservation,
+    State,
+)
+from llmcost.control.ledger.series import bucket_of, grouped
+from llmcost.errors import ConfigError, MissingExtra
+
+TIMEOUT_S: Final = 0.050
+"""How long a call waits for the server, at most."""
+
+_SCRIPT: Final = resources.files("llmcost.control.ledger").joinpath("ledger.lua")
+_CONSTANTS: Final[Mapping[str, float]] = {
+    "remember": REMEMBER_S,
+    "roll_up_after": ROLL_UP_AFTER_S,
+    "drop_after": DROP_AFTER_S,
+}
+
+
+class RedisLedger:
+    """See :class:`~llmcost.control.ledger.contract.Ledger`. The clock is the server's.
+
+    Args:
+        url: ``redis://``, ``rediss://``, ``valkey://`` or ``unix://``, as redis-py reads it.
+        clock: a clock in place of the server's, for tests.
+        hold_s: how long a hold lasts without renewal.
+        timeout_s: how long a call waits for the server.
+        namespace: keeps ledgers in one server apart.
+
+    Raises:
+        MissingExtra: redis-py is not installed.
+        ConfigError: the URL cannot be read.
+    """
+
+    network = True
+
+    def __init__(
+        self,
+        url: str,
+        clock: Callable[[], float] | None = None,
+        *,
+        hold_s: float = HOLD_S,
+        timeout_s: float = TIMEOUT_S,
+        namespace: str = "default",
+    ) -> None:
+        try:
+            import redis
+        except ImportError:
+            raise MissingExtra("a ledger in Redis", "redis") from None
+        self._errors = redis.exceptions
+        self._client = _client(redis, url, timeout_s)
+        self._clock = clock
+        self._hold_s = hold_s
+        self._prefix = f"llmcost:{{{namespace}}}:"
+        self._text = _SCRIPT.read_text(encoding="utf-8")
+        self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+        self._epoch = ""
+        self._ahead_s = 0.0
+
+    def now(self) -> float:
+        """This machine's clock, put right by what the server said last."""
+        return self._clock() if self._clock is not None else time.time() + self._ahead_s
+
+    def accept(self) -> None:
+        """See the contract."""
+        self._epoch = ""
+
+    def reserve(self, request: Request) -> Reservation | Refusal:
+        """See the contract."""
+        options = [_rows(option) for option in request.options]
+        kind, *rest = self._run("reserve", id=request.call_id, keep=request.keep, options=options)
+        if kind == "refused":
+            return Refusal(request.call_id, tuple(rest[0]), tuple(_states(states) for states in rest[1]))
+        return Reservation(request.call_id, rest[0], request.options[rest[0]], _states(rest[1]))
+
+    def settle(self, reservation: Reservation, actual: int, entries: Sequence[Entry] = ()) -> tuple[State, ...] | None:
+        """See the contract."""
+        rows = [[entry.series, bucket_of(entry.at), str(entry.nano), entry.calls] for entry in entries]
+        kind, *rest = self._run("settle", **_of(reservation), actual=str(actual), entries=rows)
+        return None if kind == "again" else _states(rest[0])
+
+    def release(self, reservation: Reservation) -> None:
+        """See the contract."""
+        self._run("release", id=reservation.call_id)
+
+    def renew(self, reservation: Reservation) -> None:
+        """See the contract."""
+        self._run("renew", **_of(reservation))
+
+    def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
+        """See the contract."""
+        rows = _rows(Option(tuple(counters), (0,) * len(counters)))
+        return _states(self._run("states", counters=rows)[1])
+
+    def spend(self, series: str, start: float, end: float, step: int = BUCKET_S) -> list[Bucket]:
+        """See the contract."""
+        rows = self._run("spend", series=series, start=start, stop=end)[1]
+        return grouped(((int(slot), int(nano), int(calls)) for slot, nano, calls in rows), start, end, step)
+
+    def claim(self, name: str, until: float) -> bool:
+        """See the contract."""
+        return bool(self._run("claim", name=name, till=until)[0] == "yes")
+
+    def reset(self, prefix: str) -> int:
+        """See the contract. Looks through all counters of the namespace: for people, not for calls."""
+        start = f"{self._prefix}c:{prefix}"
+        slots = 0
+        try:
+            for key in self._client.scan_iter(match=f"{self._prefix}c:*", count=1000):
+                if key.decode().startswith(start):
+                    fields = [field for field in self._client.hkeys(key) if field.endswith(b":u")]
+                    slots += len(fields)
+                    names = [field[:-2] for field in fields]
+                    if names:
+                        self._client.hdel(key, *names, *(name + b":n" for name in names))
+        except self._errors.RedisError as exc:
+            raise self._failure(exc) from exc
+        return slots
+
+    def expired(self) -> Expired:
+        """See the contract."""
+        _, holds, nano = self._run("expired")
+        return Expired(int(holds), int(nano))
+
+    def tidy(self) -> None:
+        """Expires holds; everything else goes by the server's own expiry."""
+        self._run("expired")
+
+    def close(self) -> None:
+        """See the contract."""
+        self._client.close()
+
+    def _run(self, operation: str, **values: Any) -> list[Any]:
+        values |= _CONSTANTS
+        values |= {"hold": self._hold_s, "epoch": self._epoch, "candidate": uuid.uuid4().hex}
+        if self._clock is not None:
+            values["now"] = self._clock()
+        arguments = (1, self._prefix, operation, json.dumps(values, separators=(",", ":")))
+        try:
+            try:
+                answer = self._client.evalsha(self._sha, *arguments)
+            except self._errors.NoScriptError:
+                answer = self._client.eval(self._text, *arguments)
+        except self._errors.RedisError as exc:
+            raise self._failure(exc) from exc
+        life, now, kind, *rest = answer
+        if kind == b"emptied":
+            raise LedgerFailure("emptied", "the server has forgotten what it knew")
+        self._epoch = life.decode()
+        self._ahead_s = float(now) - time.time()
+        return [kind.decode(), *rest]
+
+    def _failure(self, exc: Exception) -> LedgerFailure:
+        table: tuple[tuple[type[Exception], Reason], ...] = (
+            (self._errors.OutOfMemoryError, "full"),
+            (self._errors.ReadOnlyError, "read-only"),
+            (self._errors.BusyLoadingError, "busy"),
+            (self._errors.ResponseError, "damaged"),
+        )
+        for kind, reason in table:
+            if isinstance(exc, kind):
+                return LedgerFailure(reason, str(exc))
+        return LedgerFailure("unreachable", type(exc).__name__)
+
+
+def _client(redis: Any, url: str, timeout_s: float) -> Any:
+    # One more try for a connection that a restarted server has closed; never after a timeout, which has used the time.
+    retry = redis.retry.Retry(redis.backoff.NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,))
+    if url.startswith(("valkey://", "valkeys://")):
+        url = url.replace("valkey", "redis", 1).replace("rediss://", "rediss://", 1)
+    try:
+        return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+    except ValueError as exc:
+        raise ConfigError(f"ledger: {exc}") from None
+
+
+def _rows(option: Option) -> list[list[Any]]:
+    return [
+        [
+            counter.key,
+            counter.slot,
+            counter.first,
+            counter.until,
+            _text(counter.limit),
+            _text(counter.below),
+            _text(counter.max_calls),
+            str(amount),
+        ]
+        for counter, amount in zip(option.counters, option.amounts, strict=True)
+    ]
+
+
+def _text(limit: int | None) -> str:
+    return "" if limit is None else str(limit)
+
+
+def _of(reservation: Reservation) -> dict[str, Any]:
+    return {
+        "id": reservation.call_id,
+        "choice": reservation.choice,
+        "verified": reservation.verified,
+        "counters": _rows(reservation.option),
+    }
+
+
+def _states(rows: Sequence[Sequence[bytes]]) -> tuple[State, ...]:
+    return tuple((int(spent), int(held), int(calls)) for spent, held, calls in rows)

@@ -1,0 +1,188 @@
+"""Budget x window x value: which counters a call touches, and what their limits are. Plans are cached for as long as
+none of their windows turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from llmcost.control.budget import SHORT_LIFE_S, SHORT_SCOPES, Budget, Limits
+from llmcost.control.ledger import Counter
+from llmcost.control.money import nano_of_limit
+from llmcost.control.windows import FOREVER, WINDOWS, Window, rolling, seconds_of
+
+GRACE_S: Final = 86_400
+"""How long a counter outlives its window, for calls that settle late."""
+
+_MOST_PLANS: Final = 20_000
+_GLOBAL: Final = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One limit of one budget for one value, as the policy sees it. Amounts are nano-dollars.
+
+    Attributes:
+        budget: whose limit it is.
+        value: the value of the scope; empty for a global budget.
+        kind: ``daily``, ``rolling 24h``, ``calls`` ...
+        counter: where the ledger counts it.
+        window: the stretch of time it counts now.
+        limit: the whole limit, or None where only calls are limited.
+        warn, degrade, block: the limit times the thresholds.
+        length: of a rolling window, in seconds.
+        calls: the limit of calls, where the line is about them.
+    """
+
+    budget: Budget
+    value: str
+    kind: str
+    counter: Counter
+    window: Window
+    limit: int | None = None
+    warn: int = 0
+    degrade: int = 0
+    block: int = 0
+    length: int = 0
+    calls: int | None = None
+
+    def resets_at(self, now: float) -> float | None:
+        """When the window turns; a rolling one lets go bit by bit, at its length from now at the latest."""
+        if self.length:
+            return now + self.length
+        return None if self.window.end == FOREVER else float(self.window.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All lines that a call touches, valid in ``[since, until)``.
+
+    Attributes:
+        lines: one for each counter, in order.
+        counters: with the hard limits of budgets that block.
+        strict: whether a budget holds what a call can cost at most.
+        max_depth: the budgets that limit depth, with their limit and value.
+        repeats: the budgets that limit repeated prompts, with their limit and value.
+    """
+
+    since: float
+    until: float
+    lines: tuple[Line, ...]
+    counters: tuple[Counter, ...]
+    strict: bool = False
+    max_depth: tuple[tuple[Budget, str, int], ...] = ()
+    repeats: tuple[tuple[Budget, str, int], ...] = ()
+    variants: dict[frozenset[str], tuple[Counter, ...]] = field(default_factory=dict, compare=False)
+
+
+class Planner:
+    """Finds the plan of a call.
+
+    Args:
+        budgets: checked budgets.
+    """
+
+    def __init__(self, budgets: Sequence[Budget]) -> None:
+        self._budgets = tuple(budgets)
+        self._zones = {budget.name: ZoneInfo(budget.timezone) for budget in budgets}
+        self._scopes = tuple(dict.fromkeys(budget.scope for budget in budgets if budget.scope != "global"))
+        self._plans: dict[tuple[str | None, ...], Plan] = {}
+
+    def plan(self, values: Mapping[str, str], at: float, model: str | None = None) -> Plan:
+        """The plan for a call that starts at ``at``. ``model``, where given, answers the scope of that name."""
+        key = tuple([model if scope == "model" and model else values.get(scope) for scope in self._scopes])
+        plan = self._plans.get(key)
+        if plan is None or not plan.since <= at < plan.until:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = self._made(dict(zip(self._scopes, key, strict=True)), at)
+        return plan
+
+    def degrading(self, plan: Plan, budgets: frozenset[str]) -> tuple[Counter, ...]:
+        """The plan's counters, those of the named budgets open only below their threshold of degrading."""
+        counters = plan.variants.get(budgets)
+        if counters is None:
+            counters = plan.variants[budgets] = tuple([_below(line, budgets) for line in plan.lines])
+        return counters
+
+    def _made(self, values: Mapping[str, str | None], at: float) -> Plan:
+        lines: list[Line] = []
+        depths: list[tuple[Budget, str, int]] = []
+        repeats: list[tuple[Budget, str, int]] = []
+        for budget in self._budgets:
+            value = _GLOBAL if budget.scope == "global" else values[budget.scope]
+            if value is None:
+                continue
+            limits = budget.limits_of(value)
+            lines.extend(self._lines(budget, value, limits, at))
+            if limits.max_depth is not None:
+                depths.append((budget, value, limits.max_depth))
+            if limits.max_repeats is not None:
+                repeats.append((budget, value, limits.max_repeats))
+        ends = [line.window.end for line in lines if line.window.end != FOREVER]
+        # Short-lived totals move their own end a day at a time, and a step back of the clock finds the window it needs.
+        until = min([*ends, int(at // GRACE_S + 1) * GRACE_S])
+        since = max([0, *(line.window.start for line in lines)])
+        counters = tuple(line.counter for line in lines)
+        strict = any(line.budget.bound == "strict" for line in lines)
+        return Plan(since, until, tuple(lines), counters, strict, tuple(depths), tuple(repeats))
+
+    def _lines(self, budget: Budget, value: str, limits: Limits, at: float) -> list[Line]:
+        zone = self._zones[budget.name]
+        lines = [
+            _line(budget, value, kind, WINDOWS[kind](at, zone), nano_of_limit(usd), at)
+            for kind, usd in limits.amounts().items()
+        ]
+        for text, usd in limits.rolling.items():
+            length = seconds_of(text)
+            slot, first = rolling(at, length)
+            line = _line(budget, value, f"rolling {text}", slot, nano_of_limit(usd), at)
+            counter = replace(line.counter, first=first, until=slot.end + length + GRACE_S)
+            lines.append(replace(line, counter=counter, length=length))
+        if limits.max_calls is not None:
+            kind = "total" if budget.scope in SHORT_SCOPES else "daily"
+            window = WINDOWS[kind](at, zone)
+            key = key_of(budget, value, "calls")
+            hard = limits.max_calls if budget.mode == "block" else None
+            counter = Counter(key, window.start, window.start, _until(budget, window, at), max_calls=hard)
+            lines.append(Line(budget, value, "calls", counter, window, calls=limits.max_calls))
+        return lines
+
+
+def key_of(budget: Budget, value: str, kind: str) -> str:
+    """The name of a counter: budget, scope and value, kind of window."""
+    return f"{budget.name}|{budget.scope}={value}|{kind}"
+
+
+def repeat_line(budget: Budget, value: str, prompt_hash: str, limit: int, at: float) -> Line:
+    """The count of one prompt, in a run or a day; it is forgotten a day after its last day of use."""
+    day = int(at // GRACE_S) * GRACE_S
+    window = Window(0, FOREVER) if budget.scope in SHORT_SCOPES else Window(day, day + GRACE_S)
+    hard = limit if budget.mode == "block" else None
+    key = key_of(budget, value, f"prompt {prompt_hash}")
+    counter = Counter(key, window.start, window.start, day + 2 * GRACE_S, max_calls=hard)
+    return Line(budget, value, "repeats", counter, window, calls=limit)
+
+
+def _line(budget: Budget, value: str, kind: str, window: Window, limit: int, at: float) -> Line:
+    shares = budget.thresholds
+    # Rounded down, as the limit itself: a share never lets more through.
+    warn, degrade, block = (int(limit * share) for share in (shares.warn, shares.degrade, shares.block))
+    hard = block if budget.mode == "block" else None
+    counter = Counter(key_of(budget, value, kind), window.start, window.start, _until(budget, window, at), hard)
+    return Line(budget, value, kind, counter, window, limit, warn, degrade, block)
+
+
+def _below(line: Line, budgets: frozenset[str]) -> Counter:
+    applies = line.limit is not None and line.budget.name in budgets
+    return replace(line.counter, below=line.degrade) if applies else line.counter
+
+
+def _until(budget: Budget, window: Window, at: float) -> int:
+    if window.end != FOREVER:
+        return window.end + GRACE_S
+    if budget.scope in SHORT_SCOPES:
+        return int(at // GRACE_S + 1) * GRACE_S + SHORT_LIFE_S
+    return 0

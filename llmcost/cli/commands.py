@@ -33,4 +33,9 @@ COMMANDS: Final = (
     CommandRow("run", "llmcost.cli.run:run", "Run a program unchanged and record its calls.", RECORD, PASSED_ON),
     CommandRow("demo", "llmcost.cli.demo:demo", "Run an example program and report its cost.", RECORD),
     CommandRow("report", "llmcost.cli.report:report", "The money by section, model, user, day or any key.", LOOK),
+    CommandRow("calls", "llmcost.cli.calls:calls", "List single calls, the newest first.", LOOK),
+    CommandRow("stats", "llmcost.cli.stats:stats", "Sums of the last days, of everyone or of one user.", LOOK),
+    CommandRow("export", "llmcost.cli.export:export", "Write calls as CSV or JSON lines.", KEEP),
+    CommandRow("prune", "llmcost.cli.prune:prune", "Delete old calls and shrink the store.", KEEP),
+    CommandRow("doctor", "llmcost.cli.doctor:doctor", "Look for what keeps costs from being complete and right.", KEEP),
 )

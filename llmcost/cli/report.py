@@ -12,6 +12,7 @@ from llmcost.cli import options as o
 from llmcost.errors import ConfigError
 from llmcost.report.build import Question, build
 from llmcost.report.model import Report
+from llmcost.store.query import Spend
 
 
 def report(
@@ -51,10 +52,8 @@ def _asked(by: str, chosen: o.Selection, limit: int, charts: bool, store: Path |
     with o.opened(store) as connection:
         o.known_key(connection, "--by", by)
         wanted = o.filter_of(connection, chosen, zone)
-        return build(
-            connection,
-            Question(by, wanted, zone, zone_name, limit or None, charts, mapped=o.map_path(store) is not None),
-        )
+        mapped = o.map_path(store) is not None
+        return build(Spend(connection, wanted, zone), Question(by, zone_name, limit or None, charts, mapped))
 
 
 def _show(answer: Report, as_json: bool, as_csv: bool, html: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from importlib import metadata
@@ -22,6 +23,8 @@ _USAGE_ERROR: Final[Any] = next(c for c in typer.BadParameter.__mro__ if c.__nam
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. What the user can mend is one line on stderr."""
     arguments = arguments or ["--help"]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may hold what the terminal's encoding does not
     try:
         code = typer.main.get_command(_application(arguments))(
             args=arguments, prog_name="llmcost", standalone_mode=False

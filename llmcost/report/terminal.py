@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmcost.report.model import Report, Row
-from llmcost.report.words import UNKNOWN, count, decimals, money, percent, plain, plural, small_money
+from llmcost.report.words import UNKNOWN, count, decimals, money, money_of, percent, plain, plural, small_money
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _TRUST: Final = (
@@ -26,12 +26,14 @@ _WIDE: Final = 100
 def render(report: Report, console: Console) -> None:
     """Print the report."""
     console.print(_head(report))
-    console.print(_trust(report))
+    trust = Table.grid(padding=(0, 2, 0, 0))
+    trust.add_row("Trust", _trust(report, ", " if console.options.ascii_only else " · "))
+    console.print(trust)
     if report.rows:
         console.print()
         console.print(_table(report, console))
     for note in report.notes:
-        console.print(Text(f"! {plain(note)}", "yellow"))
+        console.print(Text(plain(note), "yellow"))
 
 
 def _head(report: Report) -> RenderableType:
@@ -51,18 +53,18 @@ def _short(iso: str) -> str:
     return iso[:16].replace("T", " ")
 
 
-def _trust(report: Report) -> Text:
+def _trust(report: Report, between: str) -> Text:
     """Which part of the calls is known how well. What does not occur is left out, but never what is exact."""
     trust = report.trust
-    line = Text("Trust  ")
+    line = Text()
     if not trust.calls:
         return line.append("nothing recorded", "dim")
     for name, word, colour in _TRUST:
         number = getattr(trust, name)
         if number or name == "exact":
-            line.append(f"{percent(number / trust.calls)} {word}", colour).append(" · ")
+            line.append(f"{percent(number / trust.calls)} {word}", colour).append(between)
     line.append(f"{percent(trust.untracked / trust.calls)} untracked", "yellow" if trust.untracked else "")
-    line.append(f" · {count(trust.unseen)} unseen", "red" if trust.unseen else "")
+    line.append(f"{between}{count(trust.unseen)} unseen", "red" if trust.unseen else "")
     return line
 
 
@@ -87,7 +89,7 @@ def _table(report: Report, console: Console) -> Table:
 
 def _cells(row: Row, digits: int, wide: bool) -> list[str]:
     cells = [
-        money(row.nano, digits) + ("*" if row.unpriced and row.nano is not None else ""),
+        money_of(row, digits),
         percent(row.share) if row.nano is not None else UNKNOWN,
         count(row.calls),
         small_money(row.average),

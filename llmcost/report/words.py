@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from typing import Final
 
 from llmcost.calls import NANO
+from llmcost.report.model import Row
 
 NONE_GIVEN: Final = "(none)"
 UNKNOWN: Final = "-"
@@ -44,14 +46,17 @@ def money(nano: int | None, digits: int | None = None) -> str:
     return f"{'-' if nano < 0 else ''}${text}"
 
 
+def money_of(row: Row, digits: int) -> str:
+    """The cost of a row, with a star where calls of unknown cost are not in it."""
+    return money(row.nano, digits) + ("*" if row.unpriced and row.nano is not None else "")
+
+
 def small_money(nano: int | None) -> str:
     """The cost of a single call: three significant digits below a dollar."""
-    if nano is None or nano == 0 or abs(nano) >= NANO:
+    if not nano or abs(nano) >= NANO:
         return money(nano, 2 if nano else 0)
-    value = f"{nano / NANO:#.3g}"
-    if "e" in value:
-        value = f"{nano / NANO:.9f}".rstrip("0")
-    return f"${value}"
+    places = min(9, 2 - math.floor(math.log10(abs(nano) / NANO)))
+    return money(nano, places)
 
 
 def percent(share: float) -> str:

@@ -74,12 +74,15 @@ class Booking:
             self._repeated += 1
         if self._rows:
             self._write_calls(list(self._rows.values()))
+        self._write_marks()
+        return len(self._rows), self._repeated
+
+    def _write_marks(self) -> None:
         self._connection.executemany(
             "INSERT INTO marks VALUES (?, ?, ?, ?)"
             " ON CONFLICT (quarter, kind, subject) DO UPDATE SET count = count + excluded.count",
             self._marks,
         )
-        return len(self._rows), self._repeated
 
     def _write_calls(self, rows: list[tuple[Any, ...]]) -> None:
         series = _interned(self._connection, "series", SERIES_COLUMNS, (row[-3] for row in rows))

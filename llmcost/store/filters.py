@@ -12,6 +12,7 @@ from llmcost.errors import ConfigError
 from llmcost.store.booking import QUARTER_NS
 from llmcost.store.dimensions import Dimension, dimension
 
+QUARTER_SECONDS: Final = QUARTER_NS // 10**9
 _AGO: Final = re.compile(r"(\d+)([mhdw])", re.ASCII)
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 

@@ -1,48 +1,47 @@
 """The 95th percentile of the cost of a call, exact, without sorting the calls.
 
 An index has the calls of each series and week in order of cost. Merging a group's series and weeks from the dear end
-reads only the dearest twentieth of the group. Groups by origin (user, run ...) are read in one pass and sorted.
+reads only the dearest twentieth of the group. Small groups by origin (users, sessions) are read together in one pass.
 """
 
 from __future__ import annotations
 
 import heapq
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import tzinfo
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import islice
+from typing import Final, NamedTuple
 
 from llmcost.store.booking import WEEK
 from llmcost.store.dimensions import Dimension, dimension
 from llmcost.store.filters import Filter
-from llmcost.store.query import Group, clock_key
+from llmcost.store.query import Group, Spend, clock_key
 
-Stretch = tuple[int, int, int, int]
-"""Calls that stand together in the index: week, series, and the first and last quarter of an hour wanted of them."""
+_LARGE: Final = 0.02
+"""Share of all calls from which a group by origin is merged like the others: its calls are not far apart then."""
 
 
-def p95(
-    connection: sqlite3.Connection, by: str, groups: Iterable[Group], wanted: Filter, zone: tzinfo
-) -> dict[str, int]:
+class Stretch(NamedTuple):
+    """Calls that stand together in the index, and the first and last quarter of an hour wanted of them."""
+
+    week: int
+    series: int
+    first: int
+    last: int
+
+
+def p95(spend: Spend, by: str, groups: Iterable[Group]) -> dict[str, int]:
     """Nano-dollars at or below which 95 of 100 calls of a group cost (nearest rank), for groups with known costs."""
     chosen = dimension(by)
     priced = {group.key: group.sums.priced for group in groups if group.sums.priced}
     if chosen.side == "origin":
-        return _by_origin(connection, chosen, priced, wanted)
-    stretches = _stretches(connection, chosen, priced, wanted, zone)
-    return {key: _ranked(connection, stretches[key], wanted, count) for key, count in priced.items()}
+        return _by_origin(spend, chosen, priced)
+    stretches = _by_time(spend, chosen) if chosen.side == "quarter" else _by_series(spend, chosen)
+    return {key: _ranked(spend, stretches[key], count) for key, count in priced.items()}
 
 
-def p95_of_all(connection: sqlite3.Connection, priced: int, wanted: Filter) -> int:
-    """The same over all calls wanted, of which the cost of ``priced`` is known (at least one)."""
-    condition, parameters = wanted.where()
-    found = connection.execute(f"{_spend(wanted)} WHERE {condition} GROUP BY series, quarter / {WEEK}", parameters)
-    return _ranked(connection, [(first // WEEK, series, first, last) for series, first, last in found], wanted, priced)
-
-
-def _spend(wanted: Filter) -> str:
-    table = "spend_by_origin" if wanted.needs_origin() else "spend_by_series"
-    return f"SELECT series, min(quarter), max(quarter) FROM {table}"
+def p95_of_all(spend: Spend) -> int | None:
+    """The same over all calls; None where no cost is known."""
+    return _ranked(spend, _stretches(spend), spend.total.priced) if spend.total.priced else None
 
 
 def _from_top(priced: int) -> int:
@@ -50,67 +49,79 @@ def _from_top(priced: int) -> int:
     return priced - -(-95 * priced // 100)
 
 
-def _ranked(connection: sqlite3.Connection, stretches: list[Stretch], wanted: Filter, priced: int) -> int:
-    costs = heapq.merge(*(_costs(connection, stretch, wanted) for stretch in stretches), reverse=True)
+def _ranked(spend: Spend, stretches: list[Stretch], priced: int, origins: Container[int] | None = None) -> int:
+    costs = heapq.merge(*(_costs(spend, stretch, origins) for stretch in stretches), reverse=True)
     return next(islice(costs, _from_top(priced), None))
 
 
-def _costs(connection: sqlite3.Connection, stretch: Stretch, wanted: Filter) -> Iterator[int]:
-    condition, parameters = Filter(values=wanted.values).where()
-    for (nano,) in connection.execute(
-        "SELECT nano FROM calls WHERE week = ? AND series = ? AND nano IS NOT NULL AND quarter BETWEEN ? AND ?"
+def _costs(spend: Spend, stretch: Stretch, origins: Container[int] | None) -> Iterator[int]:
+    condition, parameters = Filter(values=spend.wanted.values).where()
+    for nano, origin in spend.connection.execute(
+        "SELECT nano, origin FROM calls WHERE week = ? AND series = ? AND nano IS NOT NULL AND quarter BETWEEN ? AND ?"
         f" AND {condition} ORDER BY nano DESC",
         [*stretch, *parameters],
     ):
-        yield nano
+        if origins is None or origin in origins:
+            yield nano
 
 
-def _stretches(
-    connection: sqlite3.Connection, by: Dimension, keys: Mapping[str, int], wanted: Filter, zone: tzinfo
-) -> dict[str, list[Stretch]]:
-    """Where in the index the calls of each group stand."""
-    condition, parameters = wanted.where()
-    grain = "quarter" if by.side == "quarter" else f"quarter / {WEEK}"
-    rows = connection.execute(f"{_spend(wanted)} WHERE {condition} GROUP BY series, {grain}", parameters)
-    if by.side == "quarter":
-        name_of = clock_key(by, zone)
-        return _joined((name_of(first), series, first, last) for series, first, last in rows)
-    names = dict(connection.execute(f"SELECT id, {by.sql} FROM series").fetchall())
+def _stretches(spend: Spend) -> list[Stretch]:
+    """Where in the index the calls wanted stand."""
+    condition, parameters = spend.wanted.where()
+    rows = spend.connection.execute(
+        f"SELECT quarter / {WEEK}, series, min(quarter), max(quarter) FROM {spend.table}"
+        f" WHERE {condition} GROUP BY 2, 1",
+        parameters,
+    )
+    return [Stretch(*row) for row in rows]
+
+
+def _by_series(spend: Spend, by: Dimension) -> dict[str, list[Stretch]]:
+    names = dict(spend.connection.execute(f"SELECT id, {by.sql} FROM series").fetchall())
     found: dict[str, list[Stretch]] = {}
-    for series, first, last in rows:
-        if names[series] in keys:
-            found.setdefault(names[series], []).append((first // WEEK, series, first, last))
+    for stretch in _stretches(spend):
+        found.setdefault(names[stretch.series], []).append(stretch)
     return found
 
 
-def _joined(quarters: Iterable[tuple[str, int, int, int]]) -> dict[str, list[Stretch]]:
-    """Quarters of one group, series and week as one stretch. They come in order, and a group is a run of time."""
-    bounds: dict[tuple[str, int, int], tuple[int, int]] = {}
-    for key, series, first, last in quarters:
-        place = (key, first // WEEK, series)
-        low, high = bounds.get(place, (first, last))
-        bounds[place] = (min(low, first), max(high, last))
-    found: dict[str, list[Stretch]] = {}
-    for (key, week, series), (low, high) in bounds.items():
-        found.setdefault(key, []).append((week, series, low, high))
-    return found
-
-
-def _by_origin(
-    connection: sqlite3.Connection, by: Dimension, priced: Mapping[str, int], wanted: Filter
-) -> dict[str, int]:
-    condition, parameters = wanted.where()
-    names = {
-        member: str(key)
-        for member, key in connection.execute(f"SELECT id, {by.sql} FROM origins", by.parameters)
-        if str(key) in priced
+def _by_time(spend: Spend, by: Dimension) -> dict[str, list[Stretch]]:
+    """A group is a run of quarters of an hour, and has a part of every stretch that it overlaps."""
+    bounds: dict[str, tuple[int, int]] = {}
+    name_of = clock_key(by, spend.zone)
+    for quarter in spend.quarters():
+        bounds[name_of(quarter)] = (bounds.get(name_of(quarter), (quarter,))[0], quarter)
+    stretches = _stretches(spend)
+    return {
+        key: [
+            Stretch(week, series, max(low, first), min(high, last))
+            for week, series, low, high in stretches
+            if low <= last and first <= high
+        ]
+        for key, (first, last) in bounds.items()
     }
-    members = "[" + ",".join(map(str, names)) + "]"
-    costs: dict[str, list[int]] = {key: [] for key in priced}
-    for member, nano in connection.execute(
+
+
+def _by_origin(spend: Spend, by: Dimension, priced: Mapping[str, int]) -> dict[str, int]:
+    members: dict[str, set[int]] = {key: set() for key in priced}
+    for member, key in spend.connection.execute(f"SELECT id, {by.sql} FROM origins", by.parameters):
+        if key in members:
+            members[key].add(member)
+    large = {key for key, count in priced.items() if count > _LARGE * spend.total.priced}
+    stretches = _stretches(spend) if large else []
+    found = _collected(spend, {member: key for key, ids in members.items() if key not in large for member in ids})
+    return found | {key: _ranked(spend, stretches, priced[key], members[key]) for key in large}
+
+
+def _collected(spend: Spend, names: Mapping[int, str]) -> dict[str, int]:
+    """The percentiles of small groups, whose origins have these names: all their calls are read and sorted."""
+    if not names:
+        return {}
+    condition, parameters = spend.wanted.where()
+    costs: dict[str, list[int]] = {}
+    for member, nano in spend.connection.execute(
         "SELECT origin, nano FROM calls INDEXED BY calls_by_cost WHERE nano IS NOT NULL"
         f" AND origin IN (SELECT value FROM json_each(?)) AND {condition}",
-        [members, *parameters],
+        ["[" + ",".join(map(str, names)) + "]", *parameters],
     ):
-        costs[names[member]].append(nano)
+        costs.setdefault(names[member], []).append(nano)
     return {key: sorted(values)[-1 - _from_top(len(values))] for key, values in costs.items()}

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
-from typing import Final
+from functools import cached_property, lru_cache
+from typing import Final, NamedTuple
 
 from llmcost.store.booking import SUM_COLUMNS
 from llmcost.store.dimensions import Dimension, dimension
-from llmcost.store.filters import Filter
+from llmcost.store.filters import QUARTER_SECONDS, Filter
 
 _SUMS: Final = ", ".join(f"sum({name})" for name in SUM_COLUMNS)
 _NAMED_SUMS: Final = ", ".join(f"sum({name}) AS {name}" for name in SUM_COLUMNS)
-_ORDER: Final = {"series": "series", "origin": "week, origin"}
-"""The order in which a table of sums is kept, so that grouping needs no sort."""
-_QUARTER_SECONDS: Final = 900
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """What some calls add up to. ``nano`` is nano-dollars over the ``priced`` calls, those whose cost is known; of the
     ``unpriced`` ones it is not, and of the rest (refused, failed, counted elsewhere) nothing is due. ``cached`` is part
     of ``input``."""
@@ -34,88 +30,113 @@ class Sums:
     cached: int = 0
     errors: int = 0
 
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """The calls with one value of a dimension; an empty ``key`` means that none was given."""
 
     key: str
     sums: Sums
 
 
-def breakdown(connection: sqlite3.Connection, by: str, wanted: Filter, zone: tzinfo) -> list[Group]:
-    """Sums by a dimension: the dearest first, or by time.
+def added(parts: Iterable[Sequence[int]]) -> Sums:
+    """Sums of sums."""
+    rows = list(parts)
+    return Sums(*map(sum, zip(*rows, strict=True))) if rows else Sums()
+
+
+class Spend:
+    """The money of the calls that a filter leaves. What is read once is kept: a report asks for several views of it.
 
     Args:
         connection: a reading connection.
-        by: a name of :data:`~llmcost.store.dimensions.DIMENSIONS` or a context key.
         wanted: which calls.
         zone: the zone in which days and hours begin.
     """
-    chosen = dimension(by)
-    if chosen.side == "quarter":
-        return _by_time(connection, chosen, wanted, zone)
-    condition, parameters = wanted.where()
-    rows = connection.execute(
-        f"SELECT {chosen.sql} AS key, {_SUMS} FROM (SELECT {chosen.side} AS member, {_NAMED_SUMS}"
-        f" FROM {_table(chosen, wanted)} WHERE {condition} GROUP BY {_ORDER[chosen.side]})"
-        f" JOIN {chosen.table} ON id = member GROUP BY key ORDER BY sum(nano) DESC, key",
-        [*chosen.parameters, *parameters],
-    )
-    return [Group(str(key), Sums(*sums)) for key, *sums in rows]
 
+    def __init__(self, connection: sqlite3.Connection, wanted: Filter, zone: tzinfo) -> None:
+        self.connection = connection
+        self.wanted = wanted
+        self.zone = zone
+        self.table = "spend_by_origin" if wanted.needs_origin() else "spend_by_series"
 
-def totals(connection: sqlite3.Connection, wanted: Filter) -> Sums:
-    """The sums of all calls wanted."""
-    table = "spend_by_origin" if wanted.needs_origin() else "spend_by_series"
-    condition, parameters = wanted.where()
-    row = connection.execute(f"SELECT {_SUMS} FROM {table} WHERE {condition}", parameters).fetchone()
-    return Sums(*(value or 0 for value in row))
+    @cached_property
+    def _series(self) -> list[tuple[int, Sums]]:
+        condition, parameters = self.wanted.where()
+        rows = self.connection.execute(
+            f"SELECT series, {_SUMS} FROM {self.table} WHERE {condition} GROUP BY series", parameters
+        )
+        return [(series, Sums(*sums)) for series, *sums in rows]
 
+    @cached_property
+    def total(self) -> Sums:
+        """The sums of all."""
+        return added(sums for _, sums in self._series)
 
-def _by_time(connection: sqlite3.Connection, by: Dimension, wanted: Filter, zone: tzinfo) -> list[Group]:
-    condition, parameters = wanted.where()
-    rows = connection.execute(
-        f"SELECT quarter, {_SUMS} FROM {_table(by, wanted)} WHERE {condition} GROUP BY quarter ORDER BY quarter",
-        parameters,
-    )
-    name_of = clock_key(by, zone)
-    groups: dict[str, Sums] = {}
-    for quarter, *sums in rows:
-        key = name_of(quarter)
-        groups[key] = groups.get(key, Sums()) + Sums(*sums)
-    return [Group(key, sums) for key, sums in groups.items()]
+    def by(self, name: str) -> list[Group]:
+        """Sums by a dimension of :data:`~llmcost.store.dimensions.DIMENSIONS` or a context key: the dearest first, or
+        by time."""
+        chosen = dimension(name)
+        if chosen.side == "quarter":
+            return self._by_time(chosen)
+        groups = self._by_series(chosen) if chosen.side == "series" else self._by_origin(chosen)
+        return sorted(groups, key=lambda group: (-group.sums.nano, group.key))
+
+    def _by_series(self, by: Dimension) -> Iterable[Group]:
+        names = dict(self.connection.execute(f"SELECT id, {by.sql} FROM series").fetchall())
+        found: dict[str, list[Sums]] = {}
+        for series, sums in self._series:
+            found.setdefault(names[series], []).append(sums)
+        return (Group(key, added(parts)) for key, parts in found.items())
+
+    def _by_origin(self, by: Dimension) -> Iterable[Group]:
+        condition, parameters = self.wanted.where()
+        rows = self.connection.execute(
+            f"SELECT {by.sql} AS key, {_SUMS} FROM (SELECT origin, {_NAMED_SUMS} FROM spend_by_origin"
+            f" WHERE {condition} GROUP BY origin) JOIN origins ON id = origin GROUP BY key",
+            [*by.parameters, *parameters],
+        )
+        return (Group(key, Sums(*sums)) for key, *sums in rows)
+
+    @cached_property
+    def _quarters(self) -> list[tuple[int, Sequence[int]]]:
+        condition, parameters = self.wanted.where()
+        rows = self.connection.execute(
+            f"SELECT quarter, {_SUMS} FROM {self.table} WHERE {condition} GROUP BY quarter ORDER BY quarter", parameters
+        )
+        return [(quarter, sums) for quarter, *sums in rows]
+
+    def quarters(self) -> Iterable[int]:
+        """The quarters of an hour with calls, in order."""
+        return (quarter for quarter, _ in self._quarters)
+
+    def _by_time(self, by: Dimension) -> list[Group]:
+        name_of = clock_key(by, self.zone)
+        found: dict[str, list[Sequence[int]]] = {}
+        for quarter, sums in self._quarters:
+            found.setdefault(name_of(quarter), []).append(sums)
+        return [Group(key, added(parts)) for key, parts in found.items()]
+
+    def marks(self) -> dict[str, int]:
+        """What was counted but is no call, by kind, in the range of time; other filters do not apply to it."""
+        condition, parameters = Filter(self.wanted.since, self.wanted.until).where()
+        rows = self.connection.execute(
+            f"SELECT kind, sum(count) FROM marks WHERE {condition} GROUP BY kind", parameters
+        )
+        return dict(rows.fetchall())
+
+    def first_and_last(self) -> tuple[int, int] | None:
+        """The quarters of an hour of the first and the last call; None where there is none."""
+        condition, parameters = self.wanted.where()
+        first, last = self.connection.execute(
+            f"SELECT min(quarter), max(quarter) FROM {self.table} WHERE {condition}", parameters
+        ).fetchone()
+        return None if first is None else (first, last)
 
 
 def clock_key(by: Dimension, zone: tzinfo) -> Callable[[int], str]:
     """How a quarter of an hour is named in a zone: by its local day, or its local hour with the offset."""
     pattern = "%Y-%m-%d" if by.name == "day" else "%Y-%m-%d %H:00%z"
-    return lambda quarter: datetime.fromtimestamp(quarter * _QUARTER_SECONDS, zone).strftime(pattern)
-
-
-def _table(by: Dimension, wanted: Filter) -> str:
-    return "spend_by_origin" if by.side == "origin" or wanted.needs_origin() else "spend_by_series"
-
-
-def marks(connection: sqlite3.Connection, wanted: Filter) -> dict[str, int]:
-    """What was counted but is no call, by kind, in the range of time; other filters do not apply to it."""
-    condition, parameters = Filter(wanted.since, wanted.until).where()
-    return dict(
-        connection.execute(f"SELECT kind, sum(count) FROM marks WHERE {condition} GROUP BY kind", parameters).fetchall()
-    )
-
-
-def first_and_last(connection: sqlite3.Connection, wanted: Filter) -> tuple[int, int] | None:
-    """The quarters of an hour of the first and the last call wanted; None where there is none."""
-    table = "spend_by_origin" if wanted.needs_origin() else "spend_by_series"
-    condition, parameters = wanted.where()
-    first, last = connection.execute(
-        f"SELECT min(quarter), max(quarter) FROM {table} WHERE {condition}", parameters
-    ).fetchone()
-    return None if first is None else (first, last)
+    return lru_cache(None)(lambda quarter: datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone).strftime(pattern))
 
 
 def last_run(connection: sqlite3.Connection) -> str | None:

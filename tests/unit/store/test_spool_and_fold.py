@@ -3,6 +3,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterable
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from llmcost.store.database import reading
 from llmcost.store.filters import Filter
 from llmcost.store.fold import fold
 from llmcost.store.paths import StoreFolder
-from llmcost.store.query import marks, totals
+from llmcost.store.query import Spend
 from llmcost.store.record import Mark, encode
 from llmcost.store.spool import Spool
 
@@ -46,7 +47,7 @@ def test_what_was_spooled_is_folded_once_to_the_nano_dollar(folder: StoreFolder)
     assert fold(folder).calls == 300
     assert fold(folder).calls == 0
     with reading(folder) as connection:
-        sums = totals(connection, Filter())
+        sums = Spend(connection, Filter(), UTC).total
     assert sums.calls == 300
     assert sums.nano == sum(nano_dollars(c.cost.total) for c in calls if c.cost.total is not None)
     assert sums.unpriced == sum(c.cost.total is None for c in calls) > 0
@@ -72,7 +73,7 @@ def test_the_same_call_in_several_files_is_booked_once(folder: StoreFolder) -> N
     result = fold(folder)
     assert (result.calls, result.repeated) == (3, 2)
     with reading(folder) as connection:
-        assert totals(connection, Filter()).calls == 3
+        assert Spend(connection, Filter(), UTC).total.calls == 3
 
 
 def test_a_torn_line_is_skipped_and_counted(folder: StoreFolder) -> None:
@@ -84,7 +85,7 @@ def test_a_torn_line_is_skipped_and_counted(folder: StoreFolder) -> None:
     assert (result.calls, result.torn) == (1, 1)
     assert spool_files(folder) == []
     with reading(folder) as connection:
-        assert marks(connection, Filter()) == {"torn": 1}
+        assert Spend(connection, Filter(), UTC).marks() == {"torn": 1}
 
 
 def test_a_line_still_being_written_is_left_for_the_next_time(folder: StoreFolder) -> None:
@@ -191,7 +192,7 @@ def test_marks_are_summed(folder: StoreFolder) -> None:
     processor.shutdown()
     fold(folder)
     with reading(folder) as connection:
-        assert marks(connection, Filter()) == {"unseen": 2, "dropped": 5}
+        assert Spend(connection, Filter(), UTC).marks() == {"unseen": 2, "dropped": 5}
 
 
 def test_two_folders_at_once_book_nothing_twice(folder: StoreFolder) -> None:
@@ -204,7 +205,7 @@ def test_two_folders_at_once_book_nothing_twice(folder: StoreFolder) -> None:
         thread.join()
     assert sum(done) == 3000
     with reading(folder) as connection:
-        assert totals(connection, Filter()).calls == 3000
+        assert Spend(connection, Filter(), UTC).total.calls == 3000
     spool.close()
 
 

@@ -1,0 +1,66 @@
+"""``llmcost stats``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from llmcost.calls import nano_dollars
+from llmcost.cli import options as o
+from llmcost.report.words import UNKNOWN, count, money, plain, plural, small_money
+from llmcost.store.filters import Filter
+from llmcost.store.query import Spend
+from llmcost.store.stats import Stats, days_ago, summary
+
+
+def stats(
+    days: Annotated[int, typer.Option(min=1, help="How far to look back.")] = 30,
+    user: Annotated[str | None, typer.Option(help="Only this user.")] = None,
+    zone: o.ZoneOption = None,
+    as_json: o.JsonOption = False,
+    store: o.StoreOption = None,
+) -> None:
+    """Sums of the last days, of everyone or of one user."""
+    place, _ = o.zone_of(zone)
+    wanted = Filter(since=days_ago(days, datetime.now(place)), values={} if user is None else {"user": (user,)})
+    with o.opened(store) as connection:
+        found = summary(Spend(connection, wanted, place), user, days)
+    if as_json:
+        print(json.dumps(asdict(found), indent=2))
+    else:
+        o.console().print(_table(found))
+
+
+def _table(found: Stats) -> Table:
+    whose = "" if found.user_id is None else f" of {plain(found.user_id)}"
+    table = Table(box=None, show_header=False, pad_edge=False, title=None)
+    rows = (
+        ("Cost", f"{money(nano_dollars(found.cost))} in {plural(found.days, 'day')}{whose}"),
+        ("Calls", f"{found.calls:,}, {plural(found.errors, 'error')}, {found.unpriced:,} of unknown cost"),
+        ("A call", f"{_amount(found.average)} average, {_amount(found.p95)} p95"),
+        (
+            "Tokens",
+            f"{count(found.input_tokens)} in, {count(found.cached_tokens)} cached, {count(found.output_tokens)} out",
+        ),
+        ("Sections", _dearest(found.by_label.items())),
+        ("Models", _dearest(found.by_model.items())),
+        ("A day", f"{money(nano_dollars(found.cost / found.days))} on average"),
+    )
+    for name, value in rows:
+        table.add_row(Text(name, "bold"), Text(value))
+    return table
+
+
+def _amount(usd: float | None) -> str:
+    return UNKNOWN if usd is None else small_money(nano_dollars(usd))
+
+
+def _dearest(items: object) -> str:
+    pairs = list(items)[:3]  # type: ignore[call-overload]
+    return ", ".join(f"{plain(name)} {money(nano_dollars(usd))}" for name, usd in pairs) or UNKNOWN

@@ -1,0 +1,70 @@
+"""Single calls: the newest, or all of them, and one call as a flat row."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from llmcost.calls import Call
+from llmcost.store.filters import Filter
+from llmcost.store.record import decode
+
+
+def newest(connection: sqlite3.Connection, wanted: Filter, limit: int | None = None) -> Iterator[Call]:
+    """The calls wanted, the one recorded last first."""
+    return _calls(connection, wanted, "DESC", limit)
+
+
+def all_calls(connection: sqlite3.Connection, wanted: Filter, limit: int | None = None) -> Iterator[Call]:
+    """The calls wanted, in the order in which they were recorded."""
+    return _calls(connection, wanted, "ASC", limit)
+
+
+def one(connection: sqlite3.Connection, call_id: str) -> Call | None:
+    """A call by its id, or by the beginning of its id where only one has that; None where there is none."""
+    rows = connection.execute(
+        "SELECT line FROM calls JOIN records USING (seq) WHERE id >= ? AND id < ? LIMIT 2",
+        (call_id, call_id + "\U0010ffff"),
+    ).fetchall()
+    exact = connection.execute("SELECT line FROM calls JOIN records USING (seq) WHERE id = ?", (call_id,)).fetchall()
+    found = exact or rows
+    return decode(found[0][0]) if len(found) == 1 else None
+
+
+def _calls(connection: sqlite3.Connection, wanted: Filter, order: str, limit: int | None) -> Iterator[Call]:
+    condition, parameters = wanted.where()
+    rows = connection.execute(
+        f"SELECT line FROM calls JOIN records USING (seq) WHERE {condition} ORDER BY seq {order} LIMIT ?",
+        [*parameters, -1 if limit is None else limit],
+    )
+    return (decode(line) for (line,) in rows)
+
+
+def flat(call: Call, zone: tzinfo) -> Mapping[str, Any]:
+    """What a table shows of a call. ``cost_usd`` is None where it is not known; ``duration_s`` is seconds."""
+    about, site = call.attribution, call.attribution.site
+    return {
+        "started": datetime.fromtimestamp(call.started_ns / 1e9, zone).isoformat(timespec="milliseconds"),
+        "id": call.id,
+        "label": call.label,
+        "model": call.request_model or call.response_model,
+        "provider": call.provider,
+        "operation": call.operation,
+        "type": call.call_type,
+        "cost_usd": call.cost.total,
+        "status": call.cost.status,
+        "input_tokens": call.usage.input_tokens,
+        "output_tokens": call.usage.output_tokens,
+        "cached_tokens": call.usage.cache_read_tokens,
+        "duration_s": call.duration,
+        "outcome": call.outcome,
+        "error": call.error_type,
+        "user": about.user_id,
+        "session": about.session_id,
+        "run": call.run_id,
+        "function": site.function if site else None,
+        "file": site.file if site else None,
+        "line": site.line if site else None,
+    }

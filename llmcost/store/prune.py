@@ -1,0 +1,150 @@
+"""Deleting old calls, in steps so short that nobody waits, and giving the room back to the disk.
+
+The steps are transactions of their own. A kill between two leaves a readable store, and the next prune goes on. Sums go
+before the calls that they sum, so that no report shows money that can no longer be looked into.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from llmcost.store.booking import WEEK
+
+STEP_SECONDS: Final = 0.008
+"""How long a step should hold the database; the number of rows a step deletes is fitted to it."""
+_PAUSE_SECONDS: Final = 0.004
+_FEWEST: Final = 20
+_MOST: Final = 5_000
+_PAGES: Final = 200
+_OLD_SUMS: Final = tuple(
+    f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT :rows)"
+    for table, key, condition in (
+        ("spend_by_series", "series, quarter", "quarter < :before"),
+        ("spend_by_origin", "week, origin, quarter, series", "week <= :week AND quarter < :before"),
+        ("marks", "quarter, kind, subject", "quarter < :before"),
+    )
+)
+_OLD_CALLS: Final = "SELECT seq FROM calls WHERE week <= :week AND quarter < :before LIMIT :rows"
+_UNUSED: Final = (
+    ("series", "SELECT DISTINCT series FROM spend_by_series", "SELECT 1 FROM spend_by_series WHERE series = :id"),
+    (
+        "origins",
+        "SELECT DISTINCT origin FROM spend_by_origin",
+        "SELECT 1 FROM spend_by_origin WHERE week IN (SELECT DISTINCT week FROM calls) AND origin = :id",
+    ),
+)
+
+
+@dataclass(slots=True)
+class Pruned:
+    """What was deleted: calls, names that nothing uses any more, and the bytes given back."""
+
+    calls: int = 0
+    names: int = 0
+    bytes: int = 0
+
+
+def prune(
+    connection: sqlite3.Connection,
+    before: int,
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Pruned:
+    """Delete all calls that started before a quarter of an hour, and all that hangs on them; shrink the file.
+
+    Args:
+        connection: a writing connection.
+        before: the first quarter of an hour that stays.
+        progress: told the number of calls deleted so far.
+        pause: waits between steps, so that others get their turn.
+
+    Raises:
+        sqlite3.Error: the database is busy, damaged or read-only.
+    """
+    result, size = Pruned(), _size(connection)
+    steps = _Steps(connection, before, pause)
+    steps.delete_sums()
+    while count := steps.delete_calls():
+        result.calls += count
+        progress(result.calls)
+    steps.delete_sums()  # of old calls that were folded meanwhile
+    for table, used, in_use in _UNUSED:
+        result.names += steps.delete_names(table, used, in_use)
+    steps.shrink()
+    result.bytes = size - _size(connection)
+    return result
+
+
+class _Steps:
+    """Short transactions, whose size is fitted to the time that they take."""
+
+    def __init__(self, connection: sqlite3.Connection, before: int, pause: Callable[[float], None]) -> None:
+        self._connection = connection
+        self._bounds = {"before": before, "week": before // WEEK}
+        self._pause = pause
+        self._rows = _FEWEST
+
+    def delete_sums(self) -> None:
+        """Delete all old sums and marks."""
+        for statement in _OLD_SUMS:
+            while self._step(functools.partial(self._delete, statement)):
+                pass
+
+    def _delete(self, statement: str) -> int:
+        return self._connection.execute(statement, self._bounds | {"rows": self._rows}).rowcount
+
+    def delete_calls(self) -> int:
+        """One step of deleting calls and their records."""
+        return self._step(self._delete_calls)
+
+    def _delete_calls(self) -> int:
+        rows = self._connection.execute(_OLD_CALLS, self._bounds | {"rows": self._rows}).fetchall()
+        self._connection.executemany("DELETE FROM records WHERE seq = ?", rows)
+        self._connection.executemany("DELETE FROM calls WHERE seq = ?", rows)
+        return len(rows)
+
+    def delete_names(self, table: str, used: str, in_use: str) -> int:
+        """Delete the names that nothing uses. Each is looked at again in its step: a writer may just have used it."""
+        live = {row[0] for row in self._connection.execute(used)}
+        idle = [row[0] for row in self._connection.execute(f"SELECT id FROM {table}") if row[0] not in live]
+        statement = f"DELETE FROM {table} WHERE id = :id AND NOT EXISTS ({in_use})"
+        deleted = 0
+        while idle:
+            part, idle = idle[: self._rows], idle[self._rows :]
+            deleted += self._step(functools.partial(self._delete_each, statement, part))
+        return deleted
+
+    def _delete_each(self, statement: str, numbers: list[int]) -> int:
+        return sum(self._connection.execute(statement, {"id": number}).rowcount for number in numbers)
+
+    def shrink(self) -> None:
+        """Give free pages back to the disk, some at a time."""
+        while self._connection.execute("PRAGMA freelist_count").fetchone()[0]:
+            self._connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+            self._pause(_PAUSE_SECONDS)
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _step(self, work: Callable[[], int]) -> int:
+        self._connection.execute("BEGIN IMMEDIATE")
+        begun = time.perf_counter()
+        try:
+            count = work()
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+        taken = time.perf_counter() - begun
+        self._rows = max(_FEWEST, min(_MOST, 2 * self._rows, int(self._rows * STEP_SECONDS / max(taken, 1e-4))))
+        self._pause(_PAUSE_SECONDS)
+        return count
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return int(pages * size)

@@ -1,0 +1,94 @@
+"""A few sums of the last days, for programs: ``llmcost.calls.stats(user_id=..., days=30)``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from llmcost.calls import NANO
+from llmcost.store.booking import QUARTER_NS
+from llmcost.store.database import reading
+from llmcost.store.filters import Filter
+from llmcost.store.fold import fold
+from llmcost.store.paths import StoreFolder, find
+from llmcost.store.percentiles import p95_of_all
+from llmcost.store.query import Group, Spend
+
+_DAY_NS = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Sums of some days. Amounts are USD over the calls whose cost is known; of ``unpriced`` ones it is not.
+
+    ``average`` and ``p95`` are USD a call, None where no cost is known. ``by_label``, ``by_model`` and ``by_day`` (UTC)
+    are USD by name, the dearest first or in order.
+    """
+
+    days: int
+    user_id: str | None
+    cost: float
+    calls: int
+    unpriced: int
+    errors: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    average: float | None
+    p95: float | None
+    by_label: Mapping[str, float]
+    by_model: Mapping[str, float]
+    by_day: Mapping[str, float]
+
+
+def stats(user_id: str | None = None, days: int = 30, *, store: Path | None = None, now_ns: int | None = None) -> Stats:
+    """Sums of the last ``days`` days, of everyone or of one user.
+
+    Args:
+        user_id: as given to ``llmcost.context(user_id=...)``.
+        days: how far to look back from now.
+        store: the store's folder; the nearest ``.llmcost`` by default.
+        now_ns: the present, in Unix nanoseconds.
+
+    Raises:
+        StoreError: there is no store, or it cannot be read.
+    """
+    folder = StoreFolder(store) if store is not None else find(Path.cwd())
+    fold(folder)
+    since = ((time.time_ns() if now_ns is None else now_ns) - days * _DAY_NS) // QUARTER_NS
+    wanted = Filter(since=since, values={} if user_id is None else {"user": (user_id,)})
+    with reading(folder) as connection:
+        return summary(Spend(connection, wanted, UTC), user_id, days)
+
+
+def summary(spend: Spend, user_id: str | None, days: int) -> Stats:
+    """The sums of a spend."""
+    total, tail = spend.total, p95_of_all(spend)
+    return Stats(
+        days=days,
+        user_id=user_id,
+        cost=total.nano / NANO,
+        calls=total.calls,
+        unpriced=total.unpriced,
+        errors=total.errors,
+        input_tokens=total.input,
+        output_tokens=total.output,
+        cached_tokens=total.cached,
+        average=total.nano / total.priced / NANO if total.priced else None,
+        p95=None if tail is None else tail / NANO,
+        by_label=_usd(spend.by("label")),
+        by_model=_usd(spend.by("model")),
+        by_day=_usd(spend.by("day")),
+    )
+
+
+def _usd(groups: list[Group]) -> dict[str, float]:
+    return {group.key: group.sums.nano / NANO for group in groups if group.sums.priced}
+
+
+def days_ago(days: int, now: datetime) -> int:
+    """The quarter of an hour that lies so many days before now."""
+    return (int(now.timestamp()) * 10**9 - days * _DAY_NS) // QUARTER_NS

@@ -1,0 +1,294 @@
+"""Every renderer on one report, with names that would like to be more than names."""
+
+import csv as csv_module
+import io
+import json as json_module
+import re
+from datetime import UTC
+from html.parser import HTMLParser
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from factories import START_NS, a_call, many_calls
+from rich.console import Console
+from stores import filled
+
+from llmcost.calls import Attribution, Call, Cost, nano_dollars
+from llmcost.report import csv, html, json, terminal
+from llmcost.report.build import Question, build
+from llmcost.report.model import Report
+from llmcost.report.words import count, money, percent, plain, small_money
+from llmcost.store.database import reading
+from llmcost.store.filters import Filter
+from llmcost.store.query import Spend
+from llmcost.store.record import Mark
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "=cmd()|' /C calc'!A0",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "+1+1",
+    "-2+3",
+    "\t=1",
+    " =1",
+    "\x1b[31mred\x1b[0m\x1b]8;;http://evil\x07",
+    "[bold red]markup[/bold red]",
+    "line\nbreak\r\nagain",
+    "\u202egnp.exe\u2066",
+    "x'; DROP TABLE calls; --",
+    "a\x00b\x9bc",
+    "{{7*7}} ${7*7} %s",
+    "",
+    "\u2028\u2029",
+    "emoji 🦆 中文 עברית",
+    "&amp;&#x3c;",
+    "`" * 3,
+    "x" * 500,
+)
+
+
+def answer(root: Path, calls: list[Call], by: str = "label", zone: str = "UTC", **changes: object) -> Report:
+    marks = [Mark("unseen", "api.openai.com", 3, START_NS)]
+    with reading(filled(root, calls, marks)) as connection:
+        spend = Spend(connection, Filter(), ZoneInfo(zone))
+        return build(spend, Question(by, zone, **changes))  # type: ignore[arg-type]
+
+
+def shown(report: Report, width: int = 80) -> str:
+    out = io.StringIO()
+    terminal.render(report, Console(file=out, width=width, markup=False, highlight=False, emoji=False))
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    calls = [
+        a_call(
+            n, request_model=name, cost=0.01 * (n + 1),
+            attribution=Attribution(label=name or "none", user_id=name, context={"task": name}),
+        )
+        for n, name in enumerate(HOSTILE)
+    ]  # fmt: skip
+    return answer(tmp_path_factory.mktemp("hostile"), calls, "user", charts=True)
+
+
+@pytest.mark.parametrize("width", [80, 120, 40])
+def test_no_name_writes_control_characters_to_a_terminal(hostile: Report, width: int) -> None:
+    text = shown(hostile, width)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text)
+    rows = text.splitlines()
+    assert len(rows) <= len(HOSTILE) + 12
+    assert all(len(row) <= width for row in rows if row.isascii())
+
+
+def test_markup_of_rich_is_text(hostile: Report) -> None:
+    assert "[bold red]markup[/bold red]" in shown(hostile, 120)
+
+
+class Page(HTMLParser):
+    """Collects what a browser would act on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.links: list[str] = []
+        self.names: list[str] = []
+        self._within: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.links += [value or "" for name, value in attrs if name in ("href", "src", "srcset", "action", "data")]
+        self._within.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self._within and self._within[-1] == "bdi":
+            self.names.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._within and self._within.pop() != tag:
+            pass
+
+
+def test_no_name_becomes_html(hostile: Report) -> None:
+    page = Page()
+    page.feed(html.render(hostile))
+    assert page.tags.count("script") == 1
+    assert "img" not in page.tags
+    assert not {name for name in page.attributes if name.startswith("on")}
+    assert page.links == ["data:,"]
+    assert {plain(name) for name in HOSTILE} <= set(page.names)
+
+
+def test_the_page_allows_only_its_own_script_and_style(hostile: Report) -> None:
+    text = html.render(hostile)
+    assert "default-src 'none'" in text
+    assert "unsafe" not in text
+    assert " style=" not in text
+
+
+def test_no_cell_of_a_csv_is_a_formula(hostile: Report) -> None:
+    rows = list(csv_module.reader(io.StringIO(csv.render(hostile))))
+    assert len(rows) == len(HOSTILE) + 1
+    assert {len(row) for row in rows} == {len(csv.HEAD) + 1}
+    for row in rows[1:]:
+        assert not row[0].lstrip().startswith(("=", "+", "-", "@"))
+        assert row[0].isprintable()
+
+
+def test_json_holds_names_as_they_were(hostile: Report) -> None:
+    table = json_module.loads(json.render(hostile))
+    assert {row["key"] for row in table["rows"]} == set(HOSTILE)
+
+
+def test_the_schema_of_json_and_csv(tmp_path: Path) -> None:
+    report = answer(tmp_path, [a_call(1), a_call(2, cost=None)])
+    table = json_module.loads(json.render(report))
+    assert table.keys() == {
+        "by", "title", "rows", "total", "trust", "since", "until", "zone", "filters", "notes", "days", "models",
+        "schema",
+    }  # fmt: skip
+    assert table["rows"] == [
+        {
+            "key": "summarization", "nano": 1_000_000, "usd": 0.001, "share": 1.0, "calls": 2, "unpriced": 1,
+            "average": 1_000_000, "p95": 1_000_000, "input_tokens": 2400, "output_tokens": 320, "cached_tokens": 400,
+            "errors": 0, "folded": 1,
+        }
+    ]  # fmt: skip
+    assert table["trust"] == {
+        "calls": 2, "exact": 1, "estimated": 0, "partial": 0, "unpriced": 1, "zero_listed": 0, "untracked": 0,
+        "unseen": 3, "lost": 0,
+    }  # fmt: skip
+    assert csv.render(report) == (
+        "label,cost_usd,share,calls,unpriced_calls,average_usd,p95_usd,input_tokens,output_tokens,cached_tokens,errors,"
+        "values,since,until,zone\n"
+        "summarization,0.001,1.000000,2,1,0.001,0.001,2400,320,400,0,1,2026-11-16T00:00+00:00,2026-11-16T00:15+00:00,UTC\n"
+    )
+
+
+def test_unknown_is_not_zero_in_any_form(tmp_path: Path) -> None:
+    report = answer(tmp_path, [a_call(1, label="free", cost=0.0), a_call(2, label="unknown", cost=None)])
+    unknown = next(row for row in report.rows if row.key == "unknown")
+    assert (unknown.nano, unknown.average, unknown.p95) == (None, None, None)
+    assert re.search(r"unknown +- ", shown(report))
+    assert re.search(r"free +\$0\.00", shown(report))
+    assert "\nunknown,,0.000000,1,1,,," in csv.render(report)
+    assert '"nano": null' in json.render(report)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"])
+def test_the_column_of_the_csv_adds_up_to_the_nano_dollar(tmp_path: Path, zone: str) -> None:
+    from decimal import Decimal
+
+    calls = list(many_calls(500, days=5))
+    report = answer(tmp_path, calls, "day", zone)
+    rows = list(csv_module.DictReader(io.StringIO(csv.render(report))))
+    expected = sum(nano_dollars(c.cost.total) for c in calls if c.cost.total is not None)
+    assert sum(Decimal(row["cost_usd"]) for row in rows) == Decimal(expected) / 10**9
+    assert report.total.nano == expected
+    assert {row["zone"] for row in rows} == {zone}
+    assert zone in shown(report)
+
+
+def test_made_up_model_names_are_folded_and_the_report_says_how_many(tmp_path: Path) -> None:
+    lost = [
+        a_call(n, request_model=f"made-up-{n}", cost=Cost("not_billed"), error_type="404", status_code=404)
+        for n in range(2000)
+    ]
+    report = answer(tmp_path, [*lost, a_call(9999)], "model")
+    assert [(row.key, row.folded, row.calls) for row in report.rows] == [("gpt-5-mini", 1, 1), ("other", 2000, 2000)]
+    assert any("2,000 model names that never succeeded" in note for note in report.notes)
+
+
+def test_rows_beyond_the_limit_are_folded_and_still_sum_to_the_total(tmp_path: Path) -> None:
+    report = answer(tmp_path, list(many_calls(400, users=50)), "user", limit=10)
+    assert len(report.rows) == 11
+    assert report.rows[-1].key == "(others)"
+    assert sum(row.nano or 0 for row in report.rows) == report.total.nano
+    assert sum(row.calls for row in report.rows) == report.total.calls
+    assert any("--limit 0" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("mapped", "said"), [(True, False), (False, True)])
+def test_without_a_map_the_report_says_to_scan(tmp_path: Path, mapped: bool, said: bool) -> None:
+    report = answer(tmp_path, [a_call(1, label="untracked")], mapped=mapped)
+    assert any("llmcost scan" in note for note in report.notes) is said
+    assert ("llmcost scan" in shown(report)) is said
+
+
+def test_an_empty_store_says_so(tmp_path: Path) -> None:
+    report = answer(tmp_path, [])
+    assert "No calls" in shown(report)
+    assert "No calls" in html.render(report)
+    assert csv.render(report).count("\n") == 1
+
+
+def golden_calls() -> list[Call]:
+    calls = list(many_calls(600, days=20))
+    calls.append(a_call(7001, label="untracked", cost=Cost("estimated", 0.1, 0.05, 0.05, 0.0)))
+    calls.append(a_call(7002, label="a section with quite a long name", cost=Cost("partial", 0.2, 0.1, 0.1, 0.0)))
+    calls.append(a_call(7003, label="images", cost=Cost("zero_listed", 0.0, 0.0, 0.0, 0.0)))
+    calls.append(a_call(7004, label="broken", cost=Cost("not_billed"), error_type="429"))
+    return calls
+
+
+@pytest.mark.parametrize(("name", "width"), [("report-80.txt", 80), ("report-120.txt", 120)])
+def test_golden_terminal_without_colour(tmp_path: Path, name: str, width: int) -> None:
+    text = shown(answer(tmp_path, golden_calls(), mapped=False), width)
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= width
+    assert text == (GOLDEN / name).read_text("utf-8")
+
+
+def test_a_terminal_without_unicode_gets_bars_of_number_signs(tmp_path: Path) -> None:
+    raw = io.BytesIO()
+    console = Console(file=io.TextIOWrapper(raw, encoding="ascii", errors="backslashreplace"), width=80, markup=False)
+    terminal.render(answer(tmp_path, golden_calls()), console)
+    console.file.flush()
+    assert b"######" in raw.getvalue()
+    assert b"\\x" not in raw.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("nano", "text"),
+    [
+        (None, "-"), (0, "$0.000000"), (1, "<$0.000001"), (499, "<$0.000001"), (123_456, "$0.000123"),
+        (12_345_678, "$0.0123"), (999_999_999, "$1.0000"), (1_234_567_890, "$1.23"),
+        (1_234_567 * 10**9, "$1,234,567.00"),
+        (-1_500_000_000, "-$1.50"),
+    ],
+)  # fmt: skip
+def test_money(nano: int | None, text: str) -> None:
+    assert money(nano) == text
+
+
+@pytest.mark.parametrize(
+    ("nano", "text"),
+    [
+        (None, "-"), (0, "$0"), (2_000_000_000, "$2.00"), (123_000_000, "$0.123"), (2_400_000, "$0.00240"),
+        (35_893, "$0.0000359"), (20, "$0.000000020"), (1, "$0.000000001"),
+    ],
+)  # fmt: skip
+def test_the_cost_of_a_call(nano: int | None, text: str) -> None:
+    assert small_money(nano) == text
+
+
+def test_shares_and_counts() -> None:
+    assert [percent(s) for s in (0, 0.0001, 0.5, 0.9999, 1)] == ["0%", "<0.1%", "50.0%", ">99.9%", "100%"]
+    assert [count(n) for n in (0, 99_999, 123_456, 1_234_567, 12_345_678, 5 * 10**9)] == [
+        "0", "99,999", "123k", "1.23M", "12.3M", "5.00G",
+    ]  # fmt: skip
+
+
+def test_reports_are_the_same_however_often_they_are_asked(tmp_path: Path) -> None:
+    calls = golden_calls()
+    folder = filled(tmp_path, calls)
+    with reading(folder) as connection:
+        pages = {
+            html.render(build(Spend(connection, Filter(), UTC), Question("label", "UTC", charts=True))) for _ in "ab"
+        }
+    assert len(pages) == 1

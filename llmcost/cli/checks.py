@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from llmcost import config, exporting, sections
 from llmcost.errors import LLMCostError
 from llmcost.exchange.clients import TABLE
-from llmcost.instrumentor import price_book
 from llmcost.report.words import plain, plural
+from llmcost.runtime import price_book
 from llmcost.store.database import reading
 from llmcost.store.filters import Filter
 from llmcost.store.paths import SUFFIX, StoreFolder

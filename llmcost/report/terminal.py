@@ -21,6 +21,8 @@ _TRUST: Final = (
 )
 _WIDE: Final = 100
 """Columns from which tokens in, out and cached, and errors have a column each."""
+_NARROWEST: Final = 8
+"""Columns that names keep, however narrow the terminal."""
 
 
 def render(report: Report, console: Console) -> None:
@@ -70,20 +72,24 @@ def _trust(report: Report, between: str) -> Text:
 
 def _table(report: Report, console: Console) -> Table:
     wide = console.width >= _WIDE
-    table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, header_style="bold")
-    table.add_column(Text(plain(report.title)), no_wrap=True, overflow="ellipsis", max_width=40 if wide else 20)
-    table.add_column("", no_wrap=True)
     heads = ["Cost", "Share", "Calls", "Average", "p95"]
     heads += ["In", "Cached", "Out", "Errors"] if wide else ["Tokens"]
-    for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
-    largest = max((row.share for row in report.rows), default=0.0)
     digits = decimals(report.total.nano)
-    for row in report.rows:
-        bar = _bar(row.share / largest if largest else 0.0, 16 if wide else 6, ascii_only=console.options.ascii_only)
-        table.add_row(Text(plain(row.key)), Text(bar, "cyan"), *_cells(row, digits, wide))
+    cells = [_cells(row, digits, wide) for row in (*report.rows, report.total)]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    bar = 16 if wide else 6
+    room = console.width - sum(width + 1 for width in (*widths, bar))
+    table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, header_style="bold")
+    table.add_column(Text(plain(report.title)), no_wrap=True, overflow="ellipsis", max_width=max(_NARROWEST, room))
+    table.add_column("", no_wrap=True)
+    for head, width in zip(heads, widths, strict=True):
+        table.add_column(head, justify="right", no_wrap=True, min_width=width)
+    largest = max((row.share for row in report.rows), default=0.0) or 1.0
+    for row, texts in zip(report.rows, cells, strict=False):
+        drawn = _bar(row.share / largest, bar, ascii_only=console.options.ascii_only)
+        table.add_row(Text(plain(row.key)), Text(drawn, "cyan"), *texts)
     table.add_section()
-    table.add_row(Text("Total", "bold"), "", *_cells(report.total, digits, wide))
+    table.add_row(Text("Total", "bold"), "", *cells[-1])
     return table
 
 

@@ -11,6 +11,7 @@ from llmcost.report.model import Row
 
 NONE_GIVEN: Final = "(none)"
 UNKNOWN: Final = "-"
+_FINEST: Final = 6
 _CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _COUNTS: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
@@ -52,10 +53,10 @@ def money_of(row: Row, digits: int) -> str:
 
 
 def small_money(nano: int | None) -> str:
-    """The cost of a single call: three significant digits below a dollar."""
+    """The cost of a single call: three significant digits below a dollar, as far as a millionth of it shows them."""
     if not nano or abs(nano) >= NANO:
         return money(nano, 2 if nano else 0)
-    places = min(9, 2 - math.floor(math.log10(abs(nano) / NANO)))
+    places = min(_FINEST, 2 - math.floor(math.log10(abs(nano) / NANO)))
     return money(nano, places)
 
 

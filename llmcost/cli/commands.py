@@ -23,6 +23,7 @@ class CommandRow:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+MAP: Final = "Map the program"
 RECORD: Final = "Record"
 LOOK: Final = "See what was spent"
 KEEP: Final = "Look after the store"
@@ -30,6 +31,9 @@ PASSED_ON: Final = {"ignore_unknown_options": True, "allow_interspersed_args": F
 """For a command whose arguments belong to another program."""
 
 COMMANDS: Final = (
+    CommandRow("scan", "llmcost.cli.scan:scan", "Find the functions that spend money and label them.", MAP),
+    CommandRow("analyze", "llmcost.cli.scan:scan", "The same as scan.", MAP),
+    CommandRow("sections", "llmcost.cli.scan:sections", "The semantic map by section; set a label by hand.", MAP),
     CommandRow("run", "llmcost.cli.run:run", "Run a program unchanged and record its calls.", RECORD, PASSED_ON),
     CommandRow("demo", "llmcost.cli.demo:demo", "Run an example program and report its cost.", RECORD),
     CommandRow("report", "llmcost.cli.report:report", "The money by section, model, user, day or any key.", LOOK),

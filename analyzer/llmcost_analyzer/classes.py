@@ -1,0 +1,218 @@
+"""Classes of the project: their bases and subclasses, and what an attribute of an instance may be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from llmcost_analyzer import passing as known
+from llmcost_analyzer.containers import merged
+from llmcost_analyzer.facts import Expr, Scope, dotted
+from llmcost_analyzer.values import (
+    NOTHING,
+    Class,
+    External,
+    Function,
+    Instance,
+    Ref,
+    Sdk,
+    Super,
+    Value,
+    Values,
+)
+
+if TYPE_CHECKING:
+    from llmcost_analyzer.evaluate import Evaluator
+
+_PROPERTIES: Final = frozenset(
+    ["property", "cached_property", "functools.cached_property", "computed_field", "hybrid_property", "classproperty"]
+)
+STATIC: Final = frozenset({"staticmethod"})
+OF_CLASS: Final = frozenset({"classmethod"})
+_MOST_SUBCLASSES: Final = 30
+
+
+class Classes:
+    """The part of the evaluator that knows classes."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self._index = evaluator.index
+        self._bases: dict[Ref, tuple[list[Ref], list[str]]] = {}
+        self._subclasses: dict[Ref, list[Ref]] | None = None
+        self._instance_sets: dict[Ref, dict[str, list[tuple[Ref, Expr | None]]]] = {}
+
+    # --- hierarchy ----------------------------------------------------------------------------------------------
+
+    def bases(self, ref: Ref) -> tuple[list[Ref], list[str]]:
+        """The bases of a class: those of the project, and the paths of the external ones."""
+        found = self._bases.get(ref)
+        if found is None:
+            found = self._bases[ref] = ([], [])
+            outside = self._index.parent(ref) or ref
+            for base in self._index.scope(ref).bases:
+                for value in self._evaluator.value(outside, base):
+                    if isinstance(value, Class) and value.ref != ref:
+                        found[0].append(value.ref)
+                    elif isinstance(value, External):
+                        found[1].append(value.path.removesuffix("[]"))
+                    elif isinstance(value, Sdk):
+                        found[1].append(f"sdk:{value.kind}")
+        return found
+
+    def lineage(self, ref: Ref) -> list[Ref]:
+        """A class and the classes of the project that it derives from, nearest first."""
+        out: list[Ref] = []
+        queue = [ref]
+        while queue:
+            at = queue.pop(0)
+            if at not in out:
+                out.append(at)
+                queue.extend(self.bases(at)[0])
+        return out
+
+    def external_bases(self, ref: Ref) -> list[str]:
+        """Paths of all external classes that a class derives from."""
+        return [path for at in self.lineage(ref) for path in self.bases(at)[1]]
+
+    def subclasses(self, ref: Ref) -> list[Ref]:
+        """All classes of the project that derive from a class."""
+        if self._subclasses is None:
+            self._subclasses = defaultdict(list)
+            for at, scope in self._index.all_scopes():
+                if scope.kind == "class":
+                    for base in self.lineage(at)[1:]:
+                        self._subclasses[base].append(at)
+        return self._subclasses.get(ref, [])[:_MOST_SUBCLASSES]
+
+    def sdk_base(self, ref: Ref) -> str | None:
+        """The kind of SDK object that a class derives from."""
+        for path in self.external_bases(ref):
+            kind = path[4:] if path.startswith("sdk:") else self._evaluator.sinks.typed(path)
+            if kind is not None:
+                return kind
+        return None
+
+    # --- attributes ---------------------------------------------------------------------------------------------
+
+    def attribute(self, base: Instance | Class | Super, name: str) -> Values:
+        """What an attribute of an instance, a class or ``super()`` may be."""
+        key = ("attribute", base, name)
+        return self._evaluator.kept(key, lambda: self._attribute(base, name))
+
+    def _attribute(self, base: Instance | Class | Super, name: str) -> Values:
+        lineage = self.lineage(base.ref)
+        if isinstance(base, Super):
+            lineage = lineage[1:]
+        out: set[Value] = set(self._in_lineage(lineage, name, base))
+        if (isinstance(base, Instance) and not base.exact) or isinstance(base, Class):
+            for subclass in self.subclasses(base.ref):
+                out |= self._own(subclass, name, base)
+        if not out:
+            out |= self._from_outside(base, name)
+        return frozenset(out)
+
+    def _in_lineage(self, lineage: list[Ref], name: str, base: Instance | Class | Super) -> Values:
+        """The nearest definition; values that are assigned to instances count from the whole line."""
+        out: set[Value] = set()
+        for ref in lineage:
+            found = self._own(ref, name, base)
+            methods = {v for v in found if isinstance(v, Function)}
+            out |= found if not any(isinstance(v, Function) for v in out) else found - methods
+            if methods and name.startswith("__"):
+                break
+        return frozenset(out)
+
+    def _own(self, ref: Ref, name: str, base: Instance | Class | Super) -> Values:
+        scope = self._index.scope(ref)
+        evaluator = self._evaluator
+        out: set[Value] = set()
+        for expr in scope.binds.get(name, ()):
+            if expr is not None and expr[0] == "def":
+                out |= self._method((ref[0], expr[1]), base)
+            else:
+                out |= evaluator.value(ref, expr)
+        for key, content in scope.puts:
+            if key == name:
+                out |= evaluator.value(ref, content)
+        for at, value in self._sets(ref).get(name, ()):
+            out |= evaluator.value(at, value)
+        if name in scope.binds and not any(isinstance(v, Function) for v in out):
+            out |= self._field(ref, name)
+        return merged(out)
+
+    def _method(self, ref: Ref, base: Instance | Class | Super) -> Values:
+        """A method as it is seen on an instance: bound; for a property, what it returns."""
+        scope = self._index.scope(ref)
+        names = decorator_names(scope)
+        if isinstance(base, (Instance, Super)) and names & _PROPERTIES:
+            return self._evaluator.returned(ref)
+        static = bool(names & STATIC)
+        bound = not static and (not isinstance(base, Class) or bool(names & OF_CLASS))
+        return frozenset((Function(ref, bound),))
+
+    def _sets(self, ref: Ref) -> dict[str, list[tuple[Ref, Expr | None]]]:
+        """What the methods of a class assign to ``self``."""
+        found = self._instance_sets.get(ref)
+        if found is None:
+            found = self._instance_sets[ref] = defaultdict(list)
+            for at, scope, receiver in self._method_scopes(ref):
+                for base, name, value in scope.sets:
+                    if base == ("name", receiver):
+                        found[name].append((at, value))
+        return found
+
+    def _method_scopes(self, ref: Ref) -> Iterator[tuple[Ref, Scope, str]]:
+        for scope in self._index.files[ref[0]].scopes:
+            if scope.kind in ("function", "lambda"):
+                owner, receiver = self._owner(scope, ref)
+                if owner:
+                    yield (ref[0], scope.index), scope, receiver
+
+    def _owner(self, scope: Scope, ref: Ref) -> tuple[bool, str]:
+        at = scope
+        while at.kind in ("function", "lambda"):
+            parent = self._index.files[ref[0]].scopes[at.parent]
+            if parent.kind == "class":
+                return parent.index == ref[1], at.params[0].name if at.params else ""
+            at = parent
+        return False, ""
+
+    def _field(self, ref: Ref, name: str) -> Values:
+        """What is passed for a field of a dataclass or model class where it is made."""
+        scope = self._index.scope(ref)
+        if "__init__" in scope.binds:
+            return NOTHING
+        fields = [key for key, exprs in scope.binds.items() if any(e is not None and e[0] == "typed" for e in exprs)]
+        if name not in fields:
+            return NOTHING
+        out: set[Value] = set()
+        for caller, call in self._index.calls.get(scope.name, ())[:40]:
+            out |= self._evaluator.argument(caller, call, fields.index(name), name)
+        return frozenset(out)
+
+    def _from_outside(self, base: Instance | Class | Super, name: str) -> Values:
+        """An attribute that an external base class gives."""
+        kind = self.sdk_base(base.ref)
+        if kind is not None:
+            return self._evaluator.attribute(Sdk(kind, "", f"class:{base.ref}"), name)
+        for path in self.external_bases(base.ref):
+            if path not in known.PLAIN_BASES:
+                return frozenset((External(f"{path}().{name}"),))
+        return NOTHING
+
+    # --- annotations --------------------------------------------------------------------------------------------
+
+    # --- parameters ---------------------------------------------------------------------------------------------
+
+
+def decorator_names(scope: Scope) -> set[str]:
+    """The dotted names of a function's decorators and their last parts."""
+    names: set[str] = set()
+    for decorator in scope.decorators:
+        expr = decorator[1] if decorator is not None and decorator[0] == "call" else decorator
+        name = dotted(expr)
+        if name:
+            names |= {name, name.rsplit(".", 1)[-1]}
+    return names

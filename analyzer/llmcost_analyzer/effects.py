@@ -1,0 +1,229 @@
+"""What one call does: the requests to a model that it sends, and the functions of the project that it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from llmcost_analyzer import http, shapes
+from llmcost_analyzer import passing as known
+from llmcost_analyzer.evaluate import Evaluator
+from llmcost_analyzer.facts import Expr, callee_name
+from llmcost_analyzer.values import Class, External, Function, Instance, Items, Ref, Sdk, Text, Value
+
+_UNIQUE_ENOUGH: Final = 3
+"""An unknown object's method is taken for the project's where at most this many classes define that name."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Site:
+    """A request to a model: line, library, operation, and the model where it is a literal."""
+
+    line: int
+    library: str
+    operation: str
+    model: str = ""
+
+
+@dataclass(slots=True)
+class Effects:
+    """What one call does: requests it sends and functions of the project that it runs."""
+
+    sites: list[Site] = field(default_factory=list)
+    runs: set[Ref] = field(default_factory=set)
+
+
+class EffectReader:
+    """Works out the effects of calls."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        self.index = evaluator.index
+        self.sinks = evaluator.sinks
+        self._sdk_files = [self._imports_sdk(number) for number in range(len(self.index.files))]
+
+    def of(self, ref: Ref, call: Expr) -> Effects:
+        """What a call does."""
+        out = Effects()
+        values = self.evaluator.value(ref, call[1])
+        for value in values:
+            self._effect_of(ref, call, value, out)
+        if not out.sites and not out.runs:
+            self._guess(ref, call, values, out)
+        if callee_name(call[1]) in known.RUNS_ARGUMENTS and not any(isinstance(v, (Function, Class)) for v in values):
+            self._run_arguments(ref, call, out)
+        return out
+
+    def _effect_of(self, ref: Ref, call: Expr, value: Value, out: Effects) -> None:
+        if isinstance(value, Function):
+            out.runs.add(value.ref)
+            operation = self._decorated_operation(value.ref)
+            if operation:
+                out.sites.append(self._site(ref, call, "decorator", operation))
+        elif isinstance(value, Class):
+            self._construct(value, out)
+        elif isinstance(value, Instance):
+            self._call_instance(ref, call, value, out)
+        elif isinstance(value, External):
+            self._call_external(ref, call, value, out)
+        elif isinstance(value, Sdk):
+            self._call_sdk(ref, call, value, out)
+
+    def _construct(self, value: Class, out: Effects) -> None:
+        for name in ("__init__", "__post_init__", "__new__", "model_post_init"):
+            for method in self.evaluator.classes.attribute(Instance(value.ref, exact=True), name):
+                if isinstance(method, Function):
+                    out.runs.add(method.ref)
+
+    def _call_instance(self, ref: Ref, call: Expr, value: Instance, out: Effects) -> None:
+        found = False
+        for name in ("__call__", "forward"):
+            for method in self.evaluator.classes.attribute(value, name):
+                if isinstance(method, Function):
+                    out.runs.add(method.ref)
+                    found = True
+            if found:
+                return
+        kind = self.evaluator.classes.sdk_base(value.ref)
+        if kind is not None:
+            self._call_sdk(ref, call, Sdk(kind, "", f"class:{value.ref}"), out)
+
+    def _call_external(self, ref: Ref, call: Expr, value: External, out: Effects) -> None:
+        path = value.path
+        operation = self.sinks.function(path)
+        if operation:
+            out.sites.append(self._site(ref, call, path.split(".")[0], operation))
+            return
+        if path.split(".")[0] in self.sinks.modules:
+            root, _, rest = path.partition(".")
+            kind = self.sinks.kinds[self.sinks.modules[root]]
+            operation = kind.calls.get(kind.normal(rest), "")
+            if operation:
+                out.sites.append(self._site(ref, call, kind.library, operation))
+                return
+        if path in http.SENDERS:
+            self._send(ref, call, http.SENDERS[path], out)
+
+    def _send(self, ref: Ref, call: Expr, at: int, out: Effects) -> None:
+        method = self.evaluator.argument(ref, call, 0, "method") if at == 1 else frozenset()
+        if any(isinstance(v, Text) and v.text.upper() in ("GET", "DELETE", "HEAD") for v in method):
+            return
+        texts = [v.text for v in self.evaluator.argument(ref, call, at, "url") if isinstance(v, Text)]
+        if any(http.is_model_address(text) for text in texts):
+            out.sites.append(self._site(ref, call, "http", "chat"))
+
+    def _call_sdk(self, ref: Ref, call: Expr, value: Sdk, out: Effects) -> None:
+        kind = self.sinks.kinds[value.kind]
+        path = value.path or "()"
+        if path in kind.runs:
+            collected = self._collected_functions(value)
+            out.runs |= collected
+            if collected:
+                return
+        operation = kind.calls.get(path)
+        if operation:
+            out.sites.append(self._site(ref, call, kind.library, operation))
+
+    def _collected_functions(self, value: Sdk) -> set[Ref]:
+        out: set[Ref] = set()
+        for item in self.evaluator.collected.get(value.origin, ()):
+            out |= set(self._runnable(item))
+        return out
+
+    def _runnable(self, value: Value) -> Iterable[Ref]:
+        """The functions that running a value means."""
+        if isinstance(value, Function):
+            yield value.ref
+        elif isinstance(value, Instance):
+            for name in ("__call__", "run", "forward", "invoke"):
+                for method in self.evaluator.classes.attribute(value, name):
+                    if isinstance(method, Function):
+                        yield method.ref
+        elif isinstance(value, Items):
+            for item in value.values:
+                yield from self._runnable(item)
+
+    def _run_arguments(self, ref: Ref, call: Expr, out: Effects) -> None:
+        """``to_thread(f, x)``, ``Thread(target=f)``, ``gather(...)``: what is handed over is run."""
+        for arg in [*call[2], *(value for _, value in call[3])]:
+            if arg is None or arg[0] in ("call", "text"):
+                continue
+            for value in self.evaluator.value(ref, arg[1] if arg[0] == "star" else arg):
+                if isinstance(value, Function):
+                    out.runs.add(value.ref)
+                elif isinstance(value, Sdk) and value.path:
+                    self._call_sdk(ref, call, value, out)
+                elif isinstance(value, External) and self.sinks.function(value.path):
+                    self._call_external(ref, call, value, out)
+
+    def _guess(self, ref: Ref, call: Expr, values: Iterable[Value], out: Effects) -> None:
+        if not self._unknown(values):
+            return
+        shape = shapes.by_shape(call, imports_sdk=self._sdk_files[ref[0]])
+        if shape is not None and not self._is_project_method(ref, call):
+            out.sites.append(self._site(ref, call, "unknown", shape.operation))
+            return
+        name = callee_name(call[1])
+        if name in http.UNKNOWN_SENDERS:
+            self._send(ref, call, http.UNKNOWN_SENDERS[name], out)
+        if not out.sites and call[1] is not None and call[1][0] == "attr":
+            out.runs |= self._only_methods(name)
+
+    def _unknown(self, values: Iterable[Value]) -> bool:
+        """Nothing is known, or only that it comes from another package that is not in the table."""
+        for value in values:
+            if not isinstance(value, External):
+                return False
+            root = value.path.split(".")[0].split("(")[0]
+            if root == "builtins" or root in known.PLAIN_PACKAGES or self.sinks.known_root(root):
+                return False
+        return True
+
+    def _is_project_method(self, ref: Ref, call: Expr) -> bool:
+        """The object is one of the project's own classes, although it has no such method that we see."""
+        func = call[1]
+        if func is None or func[0] != "attr":
+            return False
+        return any(isinstance(v, (Instance, Class)) for v in self.evaluator.value(ref, func[1]))
+
+    def _only_methods(self, name: str) -> set[Ref]:
+        """The methods of the project with a name that only few classes have, where it is telling."""
+        if name in known.COMMON_NAMES or name.startswith("__") or len(name) < 5:
+            return set()
+        found = [r for r in self.index.defs.get(name, ()) if self._in_class(r)]
+        return set(found) if 0 < len(found) <= _UNIQUE_ENOUGH else set()
+
+    def _in_class(self, ref: Ref) -> bool:
+        parent = self.index.parent(ref)
+        return parent is not None and self.index.scope(parent).kind == "class"
+
+    def _site(self, ref: Ref, call: Expr, library: str, operation: str) -> Site:
+        model = ""
+        for key in ("model", "modelId", "model_id", "model_name"):
+            texts = [v.text for v in self.evaluator.argument(ref, call, 10_000, key) if isinstance(v, Text)]
+            if len(texts) == 1 and "\0" not in texts[0]:
+                model = texts[0]
+        return Site(call[4], library, operation, model)
+
+    def _imports_sdk(self, number: int) -> bool:
+        for scope in self.index.files[number].scopes:
+            for exprs in scope.binds.values():
+                for expr in exprs:
+                    if expr is not None and expr[0] in ("module", "member") and self.sinks.known_root(expr[1]):
+                        return True
+        return False
+
+    def _decorated_operation(self, ref: Ref) -> str | None:
+        scope = self.index.scope(ref)
+        if not scope.decorators:
+            return None
+        outside = self.index.parent(ref) or ref
+        for decorator in scope.decorators:
+            expr = decorator[1] if decorator is not None and decorator[0] == "call" else decorator
+            for value in self.evaluator.value(outside, expr):
+                if isinstance(value, External):
+                    operation = self.sinks.decorator(value.path)
+                    if operation:
+                        return operation
+        return None

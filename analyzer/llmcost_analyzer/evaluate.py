@@ -1,0 +1,204 @@
+"""What value is this expression? A small abstract evaluator over imports, assignments, annotations, returns and calls.
+
+It follows values through the project, not control flow: a name stands for everything that is ever assigned to it. An
+empty answer means "not known".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from llmcost_analyzer import attributes, declared, parameters, results
+from llmcost_analyzer.classes import Classes
+from llmcost_analyzer.containers import elements_of, merged
+from llmcost_analyzer.expressions import HANDLERS
+from llmcost_analyzer.facts import Expr, Param, Scope
+from llmcost_analyzer.index import Index
+from llmcost_analyzer.sinks import Sinks
+from llmcost_analyzer.values import NOTHING, External, Function, Instance, Ref, Text, Value, Values
+
+_DEPTH: Final = 60
+"""How far a value is followed."""
+_MOST_VALUES: Final = 24
+"""A name with more values than this is a general container; the first ones stand for it."""
+
+
+class Evaluator:
+    """Answers questions about expressions; every answer is kept."""
+
+    def __init__(self, index: Index, sinks: Sinks) -> None:
+        self.index = index
+        self.sinks = sinks
+        self.classes = Classes(self)
+        self.collected: dict[str, set[Value]] = {}
+        self.origins: dict[str, tuple[Ref, Expr]] = {}
+        self._memo: dict[object, Values] = {}
+        self._before: dict[object, Values] = {}
+        self._provisional: set[object] = set()
+        self._open: set[object] = set()
+        self._depth = 0
+        self.rests_on_open = False
+
+    # --- asking -------------------------------------------------------------------------------------------------
+
+    def value(self, ref: Ref, expr: Expr | None) -> Values:
+        """What an expression of a scope may be."""
+        if expr is None:
+            return NOTHING
+        tag = expr[0]
+        if tag == "text":
+            return frozenset((Text(expr[1]),))
+        if tag == "name":
+            return self.name(ref, expr[1])
+        handler = HANDLERS.get(tag)
+        if handler is None:
+            return NOTHING
+        return self.kept((ref, id(expr)), lambda: handler(self, ref, expr))
+
+    def union(self, ref: Ref, exprs: Iterable[Expr | None]) -> Values:
+        """Everything that any of the expressions may be."""
+        out: set[Value] = set()
+        for expr in exprs:
+            out |= self.value(ref, expr)
+        return frozenset(out)
+
+    def kept(self, key: object, work: Callable[[], Values]) -> Values:
+        """Compute once a pass.
+
+        A question that is asked while it is being answered gets the answer of the pass before; all that rests on such
+        an answer is computed again in the next pass.
+        """
+        found = self._memo.get(key)
+        if found is not None:
+            self.rests_on_open = self.rests_on_open or key in self._provisional
+            return found
+        if key in self._open or self._depth > _DEPTH:
+            self.rests_on_open = True
+            return self._before.get(key, NOTHING)
+        outer, self.rests_on_open = self.rests_on_open, False
+        self._open.add(key)
+        self._depth += 1
+        try:
+            answer = work()
+        finally:
+            self._depth -= 1
+            self._open.discard(key)
+        if len(answer) > _MOST_VALUES:
+            answer = frozenset(sorted(answer, key=repr)[:_MOST_VALUES])
+        self._memo[key] = answer
+        if self.rests_on_open:
+            self._provisional.add(key)
+        self.rests_on_open = self.rests_on_open or outer
+        return answer
+
+    def next_pass(self) -> None:
+        """Forget what rested on an answer that was not there yet; the forgotten answers stand in where needed."""
+        self._before = self._memo
+        self._memo = {key: value for key, value in self._before.items() if key not in self._provisional}
+        self._provisional = set()
+
+    # --- names --------------------------------------------------------------------------------------------------
+
+    def name(self, ref: Ref, name: str) -> Values:
+        """What a name stands for in a scope."""
+        return self.kept((ref, name), lambda: self._name(ref, name))
+
+    def _name(self, ref: Ref, name: str) -> Values:
+        at: Ref | None = ref
+        while at is not None:
+            scope = self.index.scope(at)
+            if scope.kind != "class" or at == ref:
+                found = self._bound(at, scope, name)
+                if found is not None:
+                    return found
+            at = self.index.parent(at)
+        return self._star(ref[0], name) or frozenset((External(f"builtins.{name}"),))
+
+    def _bound(self, ref: Ref, scope: Scope, name: str) -> Values | None:
+        """The values of a name that is bound in this very scope; None where it is not."""
+        param = next((p for p in scope.params if p.name == name), None)
+        binds = scope.binds.get(name)
+        if param is None and binds is None:
+            return None
+        out = set(self.param(ref, param)) if param is not None else set()
+        out |= self.union(ref, binds or ())
+        out |= self.union(ref, [content for key, content in scope.puts if key == name])
+        return merged(out)
+
+    def _star(self, file: int, name: str) -> Values:
+        out: set[Value] = set()
+        for module in self.index.files[file].stars:
+            number = self.index.module(module, file)
+            if number is not None and number != file:
+                out |= self.global_name(number, name)
+        return frozenset(out)
+
+    def global_name(self, file: int, name: str) -> Values:
+        """What a name stands for at the top level of a file; nothing where it is not bound there."""
+        ref = (file, 0)
+
+        def work() -> Values:
+            found = self._bound(ref, self.index.scope(ref), name)
+            return self._star(file, name) if found is None else found
+
+        return self.kept(("global", file, name), work)
+
+    # --- what values do -----------------------------------------------------------------------------------------
+
+    def param(self, ref: Ref, param: Param) -> Values:
+        """What a parameter may be: by annotation, default, and what callers pass."""
+        return self.kept((ref, "param", param.name), lambda: parameters.values(self, ref, param))
+
+    def attribute(self, base: Value, name: str) -> Values:
+        """What ``base.name`` may be."""
+        return attributes.attribute(self, base, name)
+
+    def result(self, ref: Ref, func: Value, call: Expr) -> Values:
+        """What calling ``func`` gives."""
+        return results.result(self, ref, func, call)
+
+    def returned(self, ref: Ref) -> Values:
+        """What a function returns: by its body, else by its annotation."""
+
+        def work() -> Values:
+            scope = self.index.scope(ref)
+            out = self.union(ref, scope.returns)
+            useful = any(not isinstance(v, External) or self.sinks.known_root(v.path) for v in out)
+            if not useful and scope.returns_type is not None:
+                out |= declared.annotated(self, ref, scope.returns_type)
+            return out
+
+        return self.kept((ref, "returned"), work)
+
+    def method_result(self, instance: Instance, name: str) -> Values:
+        """What calling a method of an instance gives, by name."""
+        out: set[Value] = set()
+        for value in self.classes.attribute(instance, name):
+            if isinstance(value, Function):
+                out |= self.returned(value.ref)
+        return frozenset(out)
+
+    def elements(self, values: Values) -> Values:
+        """What iterating over any of the values gives."""
+        out: set[Value] = set(elements_of(values))
+        for value in values:
+            if isinstance(value, Instance):
+                out |= elements_of(self.method_result(value, "__iter__"))
+        return frozenset(out)
+
+    def argument(self, ref: Ref, call: Expr, at: int, keyword: str) -> Values:
+        """The value of an argument by place or name; nothing where it is not given."""
+        for name, value in call[3]:
+            if name == keyword:
+                return self.value(ref, value)
+        plain = call[2]
+        if at < len(plain) and not any(a is not None and a[0] == "star" for a in plain[: at + 1]):
+            return self.value(ref, plain[at])
+        return NOTHING
+
+    def origin(self, ref: Ref, expr: Expr) -> str:
+        """A name for the place where an object is made."""
+        origin = f"{ref[0]}:{ref[1]}:{id(expr)}"
+        self.origins[origin] = (ref, expr)
+        return origin

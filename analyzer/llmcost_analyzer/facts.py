@@ -1,0 +1,110 @@
+"""What one file says, as plain data: its scopes, and in each scope what is bound, returned, called and passed on.
+
+Facts are made once a file, need no other file, and are cached; the call graph is built from facts alone. Expressions
+are small tuples, ``(tag, ...)``, so that they pickle fast. An expression that can hold neither a client nor a callable
+nor text is ``None``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+Expr = tuple[Any, ...]
+"""One of:
+
+``("name", id)``, ``("attr", base, name)``, ``("call", func, args, keywords, line)``, ``("item", base, key)``,
+``("text", str)``, ``("const", value)``, ``("join", parts)`` (an f-string or ``+`` of text),
+``("pipe", left, right)``, ``("any", options)``, ``("list", elements)``, ``("dict", keys, values)``,
+``("star", value)``, ``("lambda", scope)``, ``("each", iterable)`` (an element of it), ``("nth", value, index)``
+(unpacking), ``("in", scope, value)`` (bound from an inner scope), ``("enter", manager)`` (what ``with`` binds),
+``("typed", annotation)`` (declared, never assigned),
+``("def", scope)``, ``("class", scope)``, ``("module", name)``,
+``("member", module, name)`` (``from module import name``).
+"""
+
+ScopeKind = Literal["module", "function", "lambda", "class"]
+
+MAX_TEXT: Final = 4000
+"""Longest text constant that is kept, in characters; the head of a prompt says what it is for."""
+
+
+@dataclass(slots=True)
+class Param:
+    """A parameter: name, annotation, default; ``star`` is 1 for ``*args``, 2 for ``**kwargs``."""
+
+    name: str
+    annotation: Expr | None
+    default: Expr | None
+    star: int = 0
+    keyword_only: bool = False
+
+
+@dataclass(slots=True)
+class Scope:
+    """A code object of the file: the module, a class body, a function or a lambda.
+
+    Attributes:
+        qualname: as at run time, with ``<locals>`` folded; ``<module>`` for the module.
+        first: line of the first decorator or of the ``def``; what ``co_firstlineno`` gives.
+        binds: name to the expressions that are assigned to it here.
+        sets: ``(base, attribute, value)`` of each assignment to an attribute.
+        puts: ``(name, content)`` of what is put into the container that a name holds.
+        calls: every call of this body, comprehensions included, nested functions not.
+        reads: names of attributes that are read, for properties.
+        texts: text constants of the body, docstring left out.
+    """
+
+    index: int
+    parent: int
+    kind: ScopeKind
+    name: str
+    qualname: str
+    line: int
+    first: int
+    end: int
+    is_async: bool = False
+    is_generator: bool = False
+    docstring: str = ""
+    params: list[Param] = field(default_factory=list)
+    decorators: list[Expr | None] = field(default_factory=list)
+    bases: list[Expr | None] = field(default_factory=list)
+    returns_type: Expr | None = None
+    binds: dict[str, list[Expr | None]] = field(default_factory=dict)
+    sets: list[tuple[Expr, str, Expr | None]] = field(default_factory=list)
+    puts: list[tuple[str, Expr]] = field(default_factory=list)
+    returns: list[Expr | None] = field(default_factory=list)
+    calls: list[Expr] = field(default_factory=list)
+    reads: set[str] = field(default_factory=set)
+    texts: list[str] = field(default_factory=list)
+    outer_names: set[str] = field(default_factory=set)
+    stub: bool = False
+
+
+@dataclass(slots=True)
+class FileFacts:
+    """All scopes of a file; ``scopes[0]`` is the module. ``stars`` are the modules of ``from m import *``."""
+
+    path: str
+    scopes: list[Scope]
+    stars: list[str] = field(default_factory=list)
+    lines: int = 0
+
+
+def callee_name(func: Expr | None) -> str:
+    """The last name of what is called: ``create`` for ``client.messages.create``; ``()`` where there is none."""
+    if func is not None and func[0] in ("name", "attr"):
+        return str(func[-1])
+    return "()"
+
+
+def dotted(expr: Expr | None) -> str:
+    """``a.b.c`` for a chain of names, else an empty text."""
+    if expr is None:
+        return ""
+    if expr[0] == "name":
+        return str(expr[1])
+    if expr[0] == "attr":
+        base = dotted(expr[1])
+        return f"{base}.{expr[2]}" if base else ""
+    return ""

@@ -1,0 +1,36 @@
+"""Raw HTTP requests to a model: which functions send, and which addresses are models. Rows in ``http.toml``."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from typing import Any, Final
+
+_TABLE: Final[Mapping[str, Any]] = tomllib.loads(
+    resources.files("llmcost_analyzer").joinpath("http.toml").read_text(encoding="utf-8")
+)
+
+
+def _places(key: str) -> dict[str, int]:
+    """Functions and where their address stands: first, or after the method."""
+    return {**dict.fromkeys(_TABLE[key], 0), **dict.fromkeys(_TABLE[f"{key}_with_method"], 1)}
+
+
+def _any(alternatives: Iterable[str]) -> str:
+    return "|".join(f"(?:{text})" for text in alternatives)
+
+
+SENDERS: Final = _places("senders")
+UNKNOWN_SENDERS: Final = _places("unknown_senders")
+_HOST: Final = re.compile(rf"^(?:\0|https?|wss?)?:?/*\0?(?:{_any(_TABLE['hosts'])})")
+_PATH: Final = re.compile(rf"(?:{_any(_TABLE['paths'])})(?:\b|$)")
+_NO_CALL: Final = re.compile(_any(_TABLE["no_calls"]))
+
+
+def is_model_address(text: str) -> bool:
+    """Whether an address, in which unknown parts are null characters, is a model's: by host, or by a telling path."""
+    if _NO_CALL.search(text):
+        return False
+    return bool(_HOST.match(text) or _PATH.search(text.split("?", maxsplit=1)[0]))

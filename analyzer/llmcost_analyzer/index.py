@@ -1,0 +1,121 @@
+"""The project as a whole: modules by name, definitions and calls by their bare name, classes with their bases."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from llmcost_analyzer.facts import Expr, FileFacts, Scope, callee_name
+from llmcost_analyzer.values import Ref
+
+_PYTHON: Final = (".py", ".ipynb")
+
+
+class Index:
+    """Look-ups over the facts of all files."""
+
+    def __init__(self, files: Sequence[FileFacts]) -> None:
+        self.files = files
+        self.defs: dict[str, list[Ref]] = defaultdict(list)
+        self.calls: dict[str, list[tuple[Ref, Expr]]] = defaultdict(list)
+        self.passed: dict[str, list[tuple[Ref, Expr, int]]] = defaultdict(list)
+        self.attributes: dict[str, list[tuple[Ref, Expr, Expr | None]]] = defaultdict(list)
+        self._tails: dict[str, list[int]] = defaultdict(list)
+        self._packages: set[str] = set()
+        for number, facts in enumerate(files):
+            self._add_file(number, facts)
+
+    def scope(self, ref: Ref) -> Scope:
+        """The facts of a scope."""
+        return self.files[ref[0]].scopes[ref[1]]
+
+    def parent(self, ref: Ref) -> Ref | None:
+        """The scope around, None for a module."""
+        parent = self.scope(ref).parent
+        return None if parent < 0 else (ref[0], parent)
+
+    def all_scopes(self) -> Iterable[tuple[Ref, Scope]]:
+        """Every scope of every file."""
+        for number, facts in enumerate(self.files):
+            for scope in facts.scopes:
+                yield (number, scope.index), scope
+
+    def _add_file(self, number: int, facts: FileFacts) -> None:
+        parts = module_parts(facts.path)
+        for start in range(len(parts)):
+            self._tails[".".join(parts[start:])].append(number)
+        for end in range(1, len(parts)):
+            self._packages.add("/".join(parts[:end]))
+        for scope in facts.scopes:
+            ref = (number, scope.index)
+            if scope.kind in ("function", "class"):
+                self.defs[scope.name].append(ref)
+            for base, name, value in scope.sets:
+                self.attributes[name].append((ref, base, value))
+            for call in scope.calls:
+                self.calls[callee_name(call[1])].append((ref, call))
+                self._add_passed(ref, call)
+
+    def _add_passed(self, ref: Ref, call: Expr) -> None:
+        for at, arg in enumerate(call[2]):
+            if arg is not None and arg[0] in ("name", "attr"):
+                self.passed[arg[-1]].append((ref, call, at))
+        for _, arg in call[3]:
+            if arg is not None and arg[0] in ("name", "attr"):
+                self.passed[arg[-1]].append((ref, call, -1))
+
+    def module(self, name: str, importer: int) -> int | None:
+        """The file that ``import name`` in file ``importer`` would find, None where it is no file of the project.
+
+        The root that an import starts from is not known. Folders around the importer come first, the nearest before
+        others (a script's own folder is on ``sys.path``), then any folder that is no package itself.
+        """
+        if name.startswith("."):
+            return self._exact(name[1:])
+        found = self._tails.get(name)
+        if not found:
+            return None
+        home = module_parts(self.files[importer].path)
+        best: tuple[int, int] | None = None
+        for number in found:
+            root = module_parts(self.files[number].path)[: -len(name.split("."))]
+            score = self._root_score(root, home)
+            if score is not None and (best is None or score > best[0]):
+                best = (score, number)
+        return None if best is None else best[1]
+
+    def _root_score(self, root: list[str], home: list[str]) -> int | None:
+        if home[: len(root)] == root:
+            return 1000 + len(root)
+        if "/".join(root) and self._is_package(root):
+            return None
+        shared = 0
+        for left, right in zip(root, home, strict=False):
+            if left != right:
+                break
+            shared += 1
+        return shared
+
+    def _is_package(self, root: list[str]) -> bool:
+        found = self._tails.get(".".join(root), ())
+        return any(self.files[n].path.endswith("__init__.py") for n in found)
+
+    def _exact(self, name: str) -> int | None:
+        for number in self._tails.get(name, ()):
+            if ".".join(module_parts(self.files[number].path)) == name:
+                return number
+        return None
+
+    def is_folder(self, name: str) -> bool:
+        """Whether a dotted name is a folder of the project."""
+        return name.lstrip(".").replace(".", "/") in self._packages
+
+
+def module_parts(path: str) -> list[str]:
+    """``a/b/__init__.py`` is ``[a, b]``, ``a/b.py`` too."""
+    stem = path
+    for suffix in _PYTHON:
+        stem = stem.removesuffix(suffix)
+    parts = stem.split("/")
+    return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts

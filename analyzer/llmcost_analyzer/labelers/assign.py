@@ -1,0 +1,34 @@
+"""Labels for all functions of a call graph, from the direct calls outwards."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from llmcost_analyzer.callgraph import CallGraph, Node
+from llmcost_analyzer.labelers.choose import Choice, choose
+from llmcost_analyzer.labelers.evidence import Reader
+from llmcost_analyzer.values import Ref
+
+
+def assign(graph: CallGraph, nodes: Mapping[Ref, Node]) -> dict[Ref, Choice]:
+    """A label for each function; callees are labelled first, because what they do says what their callers do."""
+    reader = Reader(graph)
+    out: dict[Ref, Choice] = {}
+    for ref in sorted(nodes, key=lambda r: (nodes[r].hops, r)):
+        node = nodes[ref]
+        out[ref] = choose(reader.read(node), _callee_labels(node, nodes, out))
+    return out
+
+
+def _callee_labels(node: Node, nodes: Mapping[Ref, Node], labels: Mapping[Ref, Choice]) -> dict[str, float]:
+    """What the callees are for; a function of many different tasks runs a team of them."""
+    weights: dict[str, float] = defaultdict(float)
+    for ref in node.callees:
+        choice = labels.get(ref)
+        if choice is not None and choice.label != "llm_wrapper" and nodes[ref].hops < max(node.hops, 1):
+            weights[choice.label] = max(weights[choice.label], 2.5 * choice.confidence + 0.5)
+    if len(weights) >= 3:
+        weights = defaultdict(float, {label: weight * 0.5 for label, weight in weights.items()})
+        weights["agent_orchestration"] += 1.5 + 0.4 * len(weights)
+    return dict(weights)

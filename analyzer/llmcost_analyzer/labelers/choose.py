@@ -1,0 +1,207 @@
+"""From evidence to a label: each row of the rules gives points by where it matches; the most points win."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from llmcost_analyzer.labelers.evidence import Evidence
+from llmcost_analyzer.labelers.rules import RULES, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A label, how sure it is (0 to 1), and why, in one line."""
+
+    label: str
+    confidence: float
+    reason: str
+
+
+@dataclass(slots=True)
+class _Score:
+    points: float = 0.0
+    reasons: list[tuple[float, str]] = field(default_factory=list)
+
+    def add(self, points: float, reason: str) -> None:
+        self.points += points
+        self.reasons.append((points, reason))
+
+
+_GENERIC: Final = re.compile(
+    r"^(|call|forward|run|main|invoke|ainvoke|generate|process|execute|arun|aforward|handle|init|step|act|"
+    r"predict|request|query|send|get response|get|create|make|do|start|fetch|response|call api|completion|complete|"
+    r"chat|chat completion|generate response|agenerate|stream|app|index|wrapper|inner|node|fn|func|"
+    r"on click|submit|post|"
+    r"handler|lambda handler|basic request|generate text|get completion|call llm|ask)$"
+)
+"""Names that say nothing of the task."""
+_NAME_PLACES: Final = (
+    ("function", 4.0),
+    ("owner", 2.2),
+    ("made", 2.4),
+    ("handed", 1.6),
+    ("module", 1.5),
+    ("package", 0.6),
+    ("callees", 1.0),
+    ("params", 0.4),
+)
+_GENERIC_FACTORS: Final = {"owner": 1.5, "module": 1.5, "function": 0.4}
+"""Where the function's own name says nothing, what is around it says more."""
+_CALLED: Final = {"handed": "argument", "made": "type"}
+_PROSE_PLACES: Final = (("docstring", 2.4), ("prompts", 2.0), ("loose", 0.9))
+
+_BY_OPERATION: Final[Mapping[str, tuple[tuple[str, float], ...]]] = {
+    "embeddings": (("embedding", 6.0), ("semantic_search", 1.0)),
+    "search": (("semantic_search", 5.0),),
+    "rerank": (("reranking", 8.0),),
+    "image_generation": (("image_generation", 8.0),),
+    "video_generation": (("image_generation", 8.0),),
+    "transcription": (("transcription", 9.0),),
+    "speech": (("speech_synthesis", 9.0),),
+    "moderation": (("moderation", 8.0),),
+    "ocr": (("image_understanding", 6.0), ("extraction", 3.0)),
+    "agent": (("tool_use", 1.5), ("agent_orchestration", 1.0)),
+    "memory": (("memory", 4.0),),
+}
+_TEAM_LIBRARIES: Final = frozenset({"crewai", "autogen", "camel-ai", "scrapegraphai"})
+_PROVIDER: Final = re.compile(
+    r"\b(clients?|models?|llms?|lm|providers?|adapter|backend|api|wrapper|engine|service|openai|anthropic|claude|gemini|"
+    r"ollama|groq|mistral|azure|bedrock|cohere|gpt|huggingface|together|deepseek|google|litellm|completions?|base|handler)\b"
+)
+_CALLING: Final = re.compile(
+    r"\b(llm|completions?|generate( (text|response|content|json|structured|async|stream|with retry|reply|output|"
+    r"answer))?|agenerate|invoke|ainvoke|request|call|acall|chat|achat|complete|acomplete|infer(ence)?|query|ask|prompt|stream|"
+    r"response|respond|predict|send|get (response|completion|answer|reply|output)|api|model|forward|retry|with backoff|"
+    r"structured|gpt|batch|process|run|text)\b"
+)
+_DOCUMENTS: Final = re.compile(r"\b(contexts?|docs|documents|chunks|passages|sources|search results|retrieved)\b")
+_QUESTION: Final = re.compile(r"\b(question|query|user input|user query|prompt)\b")
+_IMAGES: Final = re.compile(r"image_url|inline_data|data:image|input_image|image/(png|jpe?g)|from_bytes|base64")
+
+
+def choose(evidence: Evidence, callees: Mapping[str, float]) -> Choice:
+    """The label of a function.
+
+    Args:
+        evidence: what was read about it.
+        callees: labels of the functions through which it reaches a model, with their weight; wrappers left out.
+    """
+    scores: dict[str, _Score] = defaultdict(_Score)
+    for rule in RULES:
+        _names(rule, evidence, scores)
+        _prose(rule, evidence, scores)
+    _operations(evidence, scores)
+    _signals(evidence, scores)
+    for label, weight in callees.items():
+        scores[label].add(weight, f"calls {label}")
+    _wrapper(evidence, scores, callees)
+    return _best(scores, evidence)
+
+
+def _names(rule: Rule, evidence: Evidence, scores: dict[str, _Score]) -> None:
+    generic = bool(_GENERIC.match(evidence.function))
+    for place, weight in _NAME_PLACES:
+        found = rule.in_names(getattr(evidence, place))
+        if found:
+            factor = _GENERIC_FACTORS.get(place, 1.0) if generic else 1.0
+            longer = 1.0 + 0.15 * found.count(" ")
+            scores[rule.label].add(
+                weight * factor * longer * rule.weight, f"{_CALLED.get(place, place)} says '{found}'"
+            )
+
+
+def _prose(rule: Rule, evidence: Evidence, scores: dict[str, _Score]) -> None:
+    for place, weight in _PROSE_PLACES:
+        text = getattr(evidence, place)
+        if not text:
+            continue
+        head = rule.in_prose(text[:400])
+        rest = rule.in_prose(text[400:]) if len(text) > 400 else []
+        if head:
+            points = weight * (1.0 + 0.25 * min(len(head) - 1, 3))
+            scores[rule.label].add(points * rule.weight, f"{place.removesuffix('s')} says '{head[0]}'")
+        if rest:
+            scores[rule.label].add(
+                weight * 0.3 * min(len(rest), 3) * rule.weight, f"{place.removesuffix('s')} says '{rest[0]}'"
+            )
+
+
+def _operations(evidence: Evidence, scores: dict[str, _Score]) -> None:
+    for operation in evidence.operations:
+        for label, points in _BY_OPERATION.get(operation, ()):
+            scores[label].add(points, f"operation {operation}")
+    if evidence.operations == {"embeddings"}:
+        for label in list(scores):
+            if label not in ("embedding", "semantic_search", "deduplication", "reranking", "memory", "rag_query"):
+                scores[label].points *= 0.25
+        if re.search(r"\b(query|search|retriev\w*|find|similar\w*|lookup|match|nearest|recall)\b", evidence.function):
+            scores["semantic_search"].add(4.0, "embeds a query")
+
+
+def _signals(evidence: Evidence, scores: dict[str, _Score]) -> None:
+    if evidence.keywords & {"tools", "functions", "tool_choice", "function_call", "mcp_servers"}:
+        scores["tool_use"].add(2.0, "passes tools")
+    if evidence.reads & {"tool_calls", "function_call", "function_calls", "bind_tools"}:
+        scores["tool_use"].add(2.5, "handles tool calls")
+    if evidence.libraries & _TEAM_LIBRARIES:
+        scores["agent_orchestration"].add(3.0, "runs a team of agents")
+    if evidence.reads & {"chat_input", "chat_message"}:
+        scores["chat"].add(2.5, "a chat window")
+    if evidence.keywords & {"query_embeddings", "query_vector"}:
+        scores["semantic_search"].add(3.0, "queries a vector store")
+    if _IMAGES.search(evidence.loose) and "embeddings" not in evidence.operations:
+        scores["image_understanding"].add(3.0, "sends an image")
+    if _DOCUMENTS.search(evidence.params) and _QUESTION.search(evidence.params):
+        scores["rag_synthesis"].add(2.5, "takes a question and documents")
+    if re.search(r"\b(history|chat history|messages)\b", evidence.params):
+        scores["chat"].add(0.8, "takes a history")
+
+
+def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str, float]) -> None:
+    if evidence.operations & {
+        "embeddings",
+        "search",
+        "rerank",
+        "image_generation",
+        "transcription",
+        "speech",
+        "agent",
+        "memory",
+        "moderation",
+    }:
+        return
+    if callees or evidence.own_prompt:
+        return
+    points = 0.0
+    if evidence.forwards:
+        points += 3.0
+    if _CALLING.search(evidence.function):
+        points += 2.0
+    if _PROVIDER.search(f"{evidence.owner} {evidence.module} {evidence.function}"):
+        points += 2.5
+    if points:
+        scores["llm_wrapper"].add(points, "forwards a prompt and has none of its own")
+
+
+def _best(scores: dict[str, _Score], evidence: Evidence) -> Choice:
+    ranked = sorted(((score.points, label) for label, score in scores.items() if score.points > 0), reverse=True)
+    if not ranked:
+        return Choice(_feature(evidence), 0.2, "no rule matches; named after the code")
+    points, label = ranked[0]
+    second = ranked[1][0] if len(ranked) > 1 else 0.0
+    confidence = (1 - math.exp(-points / 5)) * (0.5 + 0.5 * (points - second) / points)
+    reasons = sorted(scores[label].reasons, reverse=True)[:3]
+    return Choice(label, round(min(0.99, confidence), 2), "; ".join(dict.fromkeys(reason for _, reason in reasons)))
+
+
+def _feature(evidence: Evidence) -> str:
+    """The project's own name for what the function does."""
+    for name in (evidence.function, evidence.owner, evidence.module):
+        if name and not _GENERIC.match(name):
+            return name.replace(" ", "_")
+    return "llm_wrapper"

@@ -1,0 +1,119 @@
+"""Texts, names and classes inside the expressions of a call, and behind their names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from llmcost_analyzer.callgraph import CallGraph
+from llmcost_analyzer.facts import Expr
+from llmcost_analyzer.values import UNKNOWN_PART, Class, Items, Ref, Sdk, Text, Value
+
+PROMPT_LENGTH: Final = 24
+"""Texts shorter than this are names, keys and roles, not prompts."""
+_DEPTH: Final = 5
+_MOST_ITEMS: Final = 12
+_WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_PARTS: Final = {
+    "list": lambda e: e[1],
+    "any": lambda e: e[1],
+    "join": lambda e: e[1],
+    "dict": lambda e: e[2],
+    "pipe": lambda e: e[1:],
+    "star": lambda e: e[1:],
+    "each": lambda e: e[1:],
+    "enter": lambda e: e[1:],
+    "nth": lambda e: e[1:2],
+    "in": lambda e: e[2:],
+}
+"""The expressions inside an expression, by its tag."""
+
+
+def words(name: str) -> str:
+    """``summarizeArticle_v2`` is ``summarize article v 2``."""
+    return " ".join(part.lower() for part in _WORDS.findall(name))
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What was found."""
+
+    texts: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+
+
+class Gatherer:
+    """Walks expressions and what their names stand for; every expression and value once."""
+
+    def __init__(self, graph: CallGraph) -> None:
+        self._index = graph.index
+        self._evaluator = graph.evaluator
+        self._seen: set[object] = set()
+        self.found = Gathered()
+
+    def gather(self, ref: Ref, expr: Expr | None, depth: int = 0) -> None:
+        """Collect from an expression of a scope."""
+        if expr is None or depth > _DEPTH or id(expr) in self._seen:
+            return
+        self._seen.add(id(expr))
+        tag = expr[0]
+        if tag == "text":
+            self.found.texts.append(expr[1])
+        elif tag in {"name", "attr", "item"}:
+            self._named(ref, expr, depth)
+        elif tag == "call":
+            self._call(ref, expr, depth)
+        elif tag in _PARTS:
+            for part in _PARTS[tag](expr):
+                self.gather(ref, part, depth + 1)
+
+    def _named(self, ref: Ref, expr: Expr, depth: int) -> None:
+        if isinstance(expr[-1], str) and expr[-1] != "self":
+            self.found.names.append(words(expr[-1]))
+        if expr[0] == "name" and self._is_param(ref, expr[1]):
+            return
+        for value in self._evaluator.value(ref, expr):
+            self._behind(value, depth + 1)
+        if expr[0] == "name":
+            for bound in self._index.scope(ref).binds.get(expr[1], ()):
+                self.gather(ref, bound, depth + 1)
+        else:
+            self.gather(ref, expr[1], depth + 1)
+
+    def _call(self, ref: Ref, expr: Expr, depth: int) -> None:
+        for part in (expr[1], *expr[2], *(value for _, value in expr[3])):
+            self.gather(ref, part, depth + 1)
+        for value in self._evaluator.value(ref, expr):
+            if isinstance(value, (Text, Items)):
+                self._behind(value, depth + 1)
+
+    def _is_param(self, ref: Ref, name: str) -> bool:
+        """What comes through a parameter belongs to the callers."""
+        at: Ref | None = ref
+        while at is not None:
+            scope = self._index.scope(at)
+            if any(param.name == name for param in scope.params):
+                return True
+            if name in scope.binds:
+                return False
+            at = self._index.parent(at)
+        return False
+
+    def _behind(self, value: Value, depth: int) -> None:
+        if depth > _DEPTH or value in self._seen:
+            return
+        self._seen.add(value)
+        if isinstance(value, Text):
+            self.found.texts.append(value.text.replace(UNKNOWN_PART, " "))
+        elif isinstance(value, Items):
+            for item in sorted(value.values, key=repr)[:_MOST_ITEMS]:
+                self._behind(item, depth + 1)
+        elif isinstance(value, Class):
+            scope = self._index.scope(value.ref)
+            self.found.classes.append(words(scope.name))
+            self.found.texts.append(scope.docstring)
+        elif isinstance(value, Sdk) and value.origin in self._evaluator.origins:
+            ref, made = self._evaluator.origins[value.origin]
+            self.gather(ref, made, depth + 1)

@@ -1,0 +1,62 @@
+"""What words say about the task of a call: the rows of ``rules.toml``, compiled."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, Final
+
+from llmcost_analyzer.entries import WRAPPER_LABEL
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One label's words. ``weight`` is how telling they are: 1 is usual."""
+
+    label: str
+    weight: float
+    names: re.Pattern[str] = field(repr=False)
+    prose: re.Pattern[str] = field(repr=False)
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+
+    def in_names(self, words: str) -> str | None:
+        """The words of a name that match."""
+        found = self.names.search(words)
+        return found.group(0) if found else None
+
+    def in_prose(self, text: str) -> list[str]:
+        """What matches in a docstring or prompt."""
+        return [found.group(0) for found in self.prose.finditer(text)]
+
+
+def _compile(alternatives: Iterable[str], words: Mapping[str, str], end: str) -> re.Pattern[str]:
+    text = "|".join(alternatives)
+    for name, group in words.items():
+        text = text.replace(f"{{{name}}}", group)
+    return re.compile(rf"\b(?:{text}){end}")
+
+
+def _load() -> tuple[Rule, ...]:
+    path = resources.files("llmcost_analyzer").joinpath("labelers", "rules.toml")
+    table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    words = {name: f"({'|'.join(group)})" for name, group in table["words"].items()}
+    return tuple(
+        Rule(
+            row["label"],
+            row["weight"],
+            _compile(row["names"], words, r"\b"),
+            _compile(row["prose"], words, ""),
+            tuple(row["yes"]),
+            tuple(row["no"]),
+        )
+        for row in table["rule"]
+    )
+
+
+RULES: Final = _load()
+LABELS: Final = (*(rule.label for rule in RULES), WRAPPER_LABEL)
+"""The taxonomy's labels."""

@@ -1,0 +1,104 @@
+"""What a parameter may be: the receiver of a method, by annotation, by default, by what callers pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from llmcost_analyzer import declared
+from llmcost_analyzer import passing as known
+from llmcost_analyzer.classes import OF_CLASS, STATIC, decorator_names
+from llmcost_analyzer.facts import Expr, Param, Scope, dotted
+from llmcost_analyzer.values import NOTHING, Class, Function, Instance, Items, Ref, Sdk, Value, Values
+
+if TYPE_CHECKING:
+    from llmcost_analyzer.evaluate import Evaluator
+
+_MOST_CALLERS: Final = 40
+"""Calls of a function that are looked at for one parameter."""
+_MOST_HANDED: Final = 20
+_BY_KEYWORD: Final = 10_000
+"""A place that no argument has: the parameter is given by name only."""
+_MAKERS: Final = ("__init__", "__new__", "__post_init__")
+
+
+def values(evaluator: Evaluator, ref: Ref, param: Param) -> Values:
+    """What a parameter of a function may be."""
+    receiver = _receiver(evaluator, ref, param)
+    if receiver is not None:
+        return frozenset((receiver,))
+    outside = evaluator.index.parent(ref) or ref
+    annotated = declared.annotated(evaluator, ref, param.annotation) if param.annotation is not None else NOTHING
+    out = set(annotated) | evaluator.value(outside, param.default)
+    if not any(isinstance(v, (Instance, Sdk)) for v in annotated):
+        for value in _passed(evaluator, ref, param):
+            out |= value
+    return frozenset((Items(frozenset(out)),)) if param.star else frozenset(out)
+
+
+def _receiver(evaluator: Evaluator, ref: Ref, param: Param) -> Value | None:
+    """``self`` or ``cls`` of a method; None for other parameters."""
+    scope = evaluator.index.scope(ref)
+    parent = evaluator.index.parent(ref)
+    if parent is None or not scope.params or scope.params[0] is not param or scope.kind == "lambda":
+        return None
+    if evaluator.index.scope(parent).kind != "class":
+        return None
+    names = decorator_names(scope)
+    if names & STATIC:
+        return None
+    if names & OF_CLASS or param.name == "cls":
+        return Class(parent)
+    return Instance(parent)
+
+
+def _passed(evaluator: Evaluator, ref: Ref, param: Param) -> Iterator[Values]:
+    """What callers pass for a parameter."""
+    scope = evaluator.index.scope(ref)
+    at = next(i for i, p in enumerate(scope.params) if p is param)
+    parent = evaluator.index.parent(ref)
+    in_class = parent is not None and evaluator.index.scope(parent).kind == "class"
+    shift = 1 if in_class and not decorator_names(scope) & STATIC else 0
+    names = [scope.name]
+    if in_class and scope.name in ("__init__", "__new__", "__post_init__") and parent is not None:
+        names += [evaluator.index.scope(r).name for r in (parent, *evaluator.classes.subclasses(parent))]
+    seen = 0
+    for name in names:
+        for caller, call in evaluator.index.calls.get(name, ()):
+            if seen >= _MOST_CALLERS:
+                return
+            if caller == ref or not _calls(evaluator, caller, call, ref, scope, parent if in_class else None):
+                continue
+            seen += 1
+            yield evaluator.argument(caller, call, 10_000 if param.keyword_only else at - shift, param.name)
+    yield from _handed_on(evaluator, ref, scope, param, at - shift)
+
+
+def _calls(evaluator: Evaluator, caller: Ref, call: Expr, ref: Ref, scope: Scope, owner: Ref | None) -> bool:
+    """Whether a call with a fitting name is a call of this function."""
+    if not _ambiguous(evaluator, scope, owner):
+        return True
+    values = evaluator.value(caller, call[1])
+    for value in values:
+        if isinstance(value, Function) and value.ref == ref:
+            return True
+        if owner is not None and isinstance(value, Class) and owner in evaluator.classes.lineage(value.ref):
+            return True
+    return False
+
+
+def _ambiguous(evaluator: Evaluator, scope: Scope, owner: Ref | None) -> bool:
+    name = scope.name
+    if name in ("__init__", "__new__", "__post_init__") and owner is not None:
+        return True
+    return len(evaluator.index.defs.get(name, ())) > 1 or name in known.COMMON_NAMES
+
+
+def _handed_on(evaluator: Evaluator, ref: Ref, scope: Scope, param: Param, at: int) -> Iterator[Values]:
+    """Arguments that travel with a function: ``partial(f, llm)``, ``to_thread(f, client)``."""
+    for caller, call, place in evaluator.index.passed.get(scope.name, ())[:20]:
+        name = dotted(call[1]).rsplit(".", 1)[-1]
+        if name not in known.HANDS_ON or place < 0:
+            continue
+        if any(isinstance(v, Function) and v.ref == ref for v in evaluator.value(caller, call[2][place])):
+            yield evaluator.argument(caller, call, place + 1 + at, param.name)

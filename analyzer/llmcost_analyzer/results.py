@@ -1,0 +1,99 @@
+"""What calling a value gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmcost_analyzer import passing as known
+from llmcost_analyzer import passing_results
+from llmcost_analyzer.containers import by_key
+from llmcost_analyzer.facts import Expr
+from llmcost_analyzer.values import (
+    NOTHING,
+    UNKNOWN_PART,
+    Class,
+    External,
+    Function,
+    Instance,
+    Method,
+    Ref,
+    Sdk,
+    Text,
+    Value,
+    Values,
+)
+
+if TYPE_CHECKING:
+    from llmcost_analyzer.evaluate import Evaluator
+
+
+def result(evaluator: Evaluator, ref: Ref, func: Value, call: Expr) -> Values:
+    """What calling ``func`` gives."""
+    if isinstance(func, Function):
+        return evaluator.returned(func.ref)
+    if isinstance(func, Class):
+        return frozenset((Instance(func.ref, exact=True),))
+    if isinstance(func, External):
+        return _external_result(evaluator, ref, func, call)
+    if isinstance(func, Sdk):
+        return _sdk_result(evaluator, ref, func, call)
+    if isinstance(func, Instance):
+        return evaluator.method_result(func, "__call__") | evaluator.method_result(func, "forward")
+    if isinstance(func, Method):
+        return _container_result(evaluator, ref, func, call)
+    return NOTHING
+
+
+def _external_result(evaluator: Evaluator, ref: Ref, func: External, call: Expr) -> Values:
+    path = func.path
+    special = passing_results.RESULTS.get(path)
+    if special is not None:
+        return special(evaluator, ref, call)
+    if path in evaluator.sinks.factories:
+        return _by_argument(evaluator, ref, call)
+    kind = evaluator.sinks.made(path)
+    if kind is not None:
+        return frozenset((Sdk(kind, "", evaluator.origin(ref, call)),))
+    if path.rsplit(".", 1)[-1] in known.GIVE_FIRST_ARGUMENT:
+        return evaluator.union(ref, call[2][:1]) or frozenset((External(path + "()"),))
+    return frozenset((External(_short(path + "()")),))
+
+
+def _sdk_result(evaluator: Evaluator, ref: Ref, func: Sdk, call: Expr) -> Values:
+    kind = evaluator.sinks.kinds[func.kind]
+    path = func.path + "()"
+    if path in kind.same:
+        return frozenset((Sdk(func.kind, "", func.origin),))
+    if path in kind.gives:
+        return frozenset((Sdk(kind.gives[path], "", evaluator.origin(ref, call)),))
+    if func.path in evaluator.sinks.factories or kind.name == "boto-session":
+        return _by_argument(evaluator, ref, call)
+    return frozenset((Sdk(func.kind, _short(path), func.origin),))
+
+
+def _container_result(evaluator: Evaluator, ref: Ref, func: Method, call: Expr) -> Values:
+    owner = func.owner
+    if isinstance(owner, Text):
+        if func.name in known.SAME_TEXT:
+            return frozenset((owner,))
+        return frozenset((Text(owner.text.split("{")[0] + UNKNOWN_PART),)) if func.name == "format" else NOTHING
+    if func.name in known.GIVE_ELEMENTS:
+        key = call[2][0] if call[2] else None
+        found = by_key(owner, key)
+        return found | evaluator.union(ref, call[2][1:2])
+    if func.name in known.GIVE_CONTAINER:
+        return frozenset((owner,))
+    return NOTHING
+
+
+def _by_argument(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
+    named = [value for key, value in call[3] if key == "service_name"]
+    out: set[Value] = set()
+    for value in evaluator.union(ref, [*call[2][:1], *named]):
+        if isinstance(value, Text) and value.text in evaluator.sinks.by_argument:
+            out.add(Sdk(evaluator.sinks.by_argument[value.text], "", evaluator.origin(ref, call)))
+    return frozenset(out) or frozenset((External("boto3.client()"),))
+
+
+def _short(path: str) -> str:
+    return path if len(path) < 160 else path[:160]

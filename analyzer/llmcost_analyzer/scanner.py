@@ -1,0 +1,205 @@
+"""A scan from the folder to the entries: files, facts, call graph, labels."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from llmcost_analyzer import sinks
+from llmcost_analyzer.cache import Cache, fingerprint
+from llmcost_analyzer.callgraph import CallGraph, Node
+from llmcost_analyzer.entries import WRAPPER_LABEL, Callee, CallSite, Entry, Kind, Scan
+from llmcost_analyzer.facts import FileFacts
+from llmcost_analyzer.finder import read_facts
+from llmcost_analyzer.hashes import source_hashes
+from llmcost_analyzer.index import Index, module_parts
+from llmcost_analyzer.labelers.assign import assign
+from llmcost_analyzer.labelers.choose import Choice as Label
+from llmcost_analyzer.project import Choice, Skipped, Source, find_sources, read_text
+from llmcost_analyzer.values import Ref
+
+FOLDER: Final = ".llmcost"
+_INLINE: Final = 300
+"""Up to this many new files are read in this process; starting others takes longer."""
+_BATCH: Final = 40
+
+Progress = Callable[[str, int, int], None]
+"""Told the step, how far it is, and of how many."""
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    del step, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to scan: which files, whether to use the cache, how many processes."""
+
+    choice: Choice = field(default_factory=Choice)
+    cache: bool = True
+    processes: int = 0
+
+
+def scan(root: Path, options: Options = Options(), progress: Progress = _silent) -> Scan:
+    """Find every function under ``root`` that spends money on a model.
+
+    No file makes a scan fail: those that can't be read are listed in the result.
+    """
+    sources = list(find_sources(root, options.choice))
+    cache = Cache(root / FOLDER / "cache" if options.cache else None)
+    try:
+        print_now = fingerprint(sources)
+        kept = cache.kept("scan")
+        if kept is not None and kept[0] == print_now and isinstance(kept[1], Scan):
+            kept[1].read = 0
+            return kept[1]
+        result = _scan(sources, cache, options, progress)
+        cache.keep("scan", (print_now, result))
+        return result
+    finally:
+        cache.close()
+
+
+def _scan(sources: Sequence[Source], cache: Cache, options: Options, progress: Progress) -> Scan:
+    known = cache.known(sources)
+    fresh = [source for source in sources if source.path not in known]
+    made: dict[str, bytes] = {}
+    for done, (source, data) in enumerate(_read_all(fresh, options), start=1):
+        made[source.path] = data
+        progress("reading", done, len(fresh))
+    cache.store([(source, made[source.path]) for source in fresh], [source.path for source in sources])
+    facts: list[FileFacts] = []
+    skipped: list[Skipped] = []
+    for source in sources:
+        item = pickle.loads(made.get(source.path) or known[source.path])  # noqa: S301 - our own
+        (facts if isinstance(item, FileFacts) else skipped).append(item)
+    progress("resolving", 0, 1)
+    entries = _entries(facts, {source.path: source for source in sources})
+    progress("resolving", 1, 1)
+    return Scan(entries, skipped, len(facts), sum(item.lines for item in facts), len(fresh))
+
+
+# --- facts ------------------------------------------------------------------------------------------------------
+
+
+def _read_all(sources: Sequence[Source], options: Options) -> Iterator[tuple[Source, bytes]]:
+    processes = options.processes or min(os.cpu_count() or 1, 8)
+    if len(sources) <= _INLINE or processes < 2:
+        for source in sources:
+            yield source, read_one(source)
+        return
+    batches = [sources[at : at + _BATCH] for at in range(0, len(sources), _BATCH)]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        for batch, results in zip(batches, pool.map(_read_batch, batches), strict=True):
+            yield from zip(batch, results, strict=True)
+
+
+def _read_batch(sources: Sequence[Source]) -> list[bytes]:
+    return [read_one(source) for source in sources]
+
+
+def read_one(source: Source) -> bytes:
+    """The facts of one file, pickled; or the reason why it was skipped."""
+    return pickle.dumps(facts_of(source), protocol=5)
+
+
+def facts_of(source: Source) -> FileFacts | Skipped:
+    """The facts of one file, or the reason why it was skipped."""
+    text = read_text(source)
+    if isinstance(text, Skipped):
+        return text
+    module = ".".join(module_parts(source.path))
+    try:
+        return read_facts(source.path, text, module, is_package=source.path.endswith("__init__.py"))
+    except SyntaxError as exc:
+        return Skipped(source.path, f"syntax error in line {exc.lineno}")
+    except (ValueError, RecursionError, MemoryError, OverflowError) as exc:
+        return Skipped(source.path, f"cannot be parsed ({type(exc).__name__})")
+
+
+# --- entries ----------------------------------------------------------------------------------------------------
+
+
+def _entries(facts: Sequence[FileFacts], sources: Mapping[str, Source]) -> list[Entry]:
+    graph = CallGraph(Index(facts), sinks.load())
+    nodes = graph.build()
+    labels = assign(graph, nodes)
+    entries = [_entry(graph, node, labels) for _, node in sorted(nodes.items())]
+    _add_hashes(entries, sources)
+    return sorted(_one_each(entries), key=lambda e: e.key)
+
+
+def _entry(graph: CallGraph, node: Node, labels: Mapping[Ref, Label]) -> Entry:
+    scope = graph.index.scope(node.ref)
+    label = labels[node.ref]
+    sites = sorted(
+        {CallSite(s.line, s.library, s.operation, s.model) for s in node.sites}, key=lambda s: (s.line, s.operation)
+    )
+    callees = [
+        Callee(graph.index.files[ref[0]].path, graph.index.scope(ref).qualname, line)
+        for ref, line in sorted(node.callees.items())
+    ]
+    kind: Kind = "wrapper" if label.label == WRAPPER_LABEL else "direct" if sites else "indirect"
+    return Entry(
+        graph.index.files[node.ref[0]].path,
+        scope.qualname,
+        label.label,
+        kind,
+        label.confidence,
+        label.reason,
+        description=_first_sentence(scope.docstring),
+        lines=(scope.first, scope.end),
+        hops=node.hops,
+        spawns=node.spawns,
+        call_sites=tuple(sites),
+        callees=tuple(callees),
+    )
+
+
+def _first_sentence(docstring: str) -> str:
+    text = " ".join(docstring.strip().split("\n\n")[0].split())
+    return text[:200]
+
+
+def _one_each(entries: Iterable[Entry]) -> list[Entry]:
+    """Functions of one name in one file (overloads, branches of an ``if``) are one entry."""
+    out: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        before = out.get(entry.key)
+        if before is None:
+            out[entry.key] = entry
+            continue
+        best, other = (before, entry) if bool(before.call_sites) >= bool(entry.call_sites) else (entry, before)
+        best.call_sites = tuple(sorted({*best.call_sites, *other.call_sites}, key=lambda s: (s.line, s.operation)))
+        best.spawns = best.spawns or other.spawns
+        out[entry.key] = best
+    return list(out.values())
+
+
+def _add_hashes(entries: Sequence[Entry], sources: Mapping[str, Source]) -> None:
+    by_file: dict[str, dict[str, str]] = {}
+    for path in {entry.file for entry in entries}:
+        text = read_text(sources[path])
+        by_file[path] = {} if isinstance(text, Skipped) else source_hashes(text)
+    for entry in entries:
+        entry.source_hash = by_file[entry.file].get(entry.function, "")
+    for entry in entries:
+        inner = sorted(by_file.get(c.file, {}).get(c.function, "") for c in entry.callees)
+        entry.calls_hash = hashlib.sha256(" ".join(inner).encode()).hexdigest()[:16]
+
+
+def has_function(root: Path, key: tuple[str, str]) -> bool:
+    """Whether a file of the project defines a function (or is one, for ``<module>``)."""
+    path = root / key[0]
+    if not path.is_file():
+        return False
+    status = path.stat()
+    found = facts_of(Source(key[0], path, status.st_size, status.st_mtime_ns))
+    return isinstance(found, FileFacts) and any(scope.qualname == key[1] for scope in found.scopes)

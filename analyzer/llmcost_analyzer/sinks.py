@@ -1,0 +1,160 @@
+"""The table of SDK calls that spend money: ``sinks.toml`` read into look-ups.
+
+External things are named by their access path: ``openai.OpenAI().chat.completions.create``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, Final
+
+CONSTRUCTORS: Final = re.compile(r"^(from_\w+|create|build|load|get_\w+|new|__init__|init|using|a?create_\w+)$")
+"""Class methods that give an instance of their class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of SDK object. See the head of ``sinks.toml`` for the fields."""
+
+    name: str
+    library: str
+    calls: Mapping[str, str] = field(default_factory=dict)
+    same: frozenset[str] = frozenset()
+    gives: Mapping[str, str] = field(default_factory=dict)
+    transparent: frozenset[str] = frozenset()
+    pipes: str = ""
+    collects: frozenset[str] = frozenset()
+    runs: frozenset[str] = frozenset()
+
+    def normal(self, path: str) -> str:
+        """The path without parts that change nothing."""
+        if not self.transparent or not path:
+            return path
+        return ".".join(part for part in path.split(".") if part not in self.transparent)
+
+
+class _Names:
+    """Patterns of dotted names to values; looked up by exact name first, then by pattern in table order."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, str] = {}
+        self._patterns: list[tuple[str, str, re.Pattern[str], str]] = []
+
+    def add(self, pattern: str, value: str) -> None:
+        if "*" in pattern:
+            head = pattern.split("*", 1)[0]
+            self._patterns.append((head, pattern, _compile(pattern), value))
+        else:
+            self._exact.setdefault(pattern, value)
+
+    def roots(self) -> set[str]:
+        """First parts of all names, where they hold no pattern."""
+        names = {name.split(".")[0] for name in self._exact}
+        return names | {pattern.split(".")[0] for _, pattern, _, _ in self._patterns}
+
+    def get(self, name: str) -> str | None:
+        """The value of the most specific pattern: exact, else the longest that matches."""
+        found = self._exact.get(name)
+        if found is not None:
+            return found
+        best: tuple[int, str] | None = None
+        for head, pattern, compiled, value in self._patterns:
+            if name.startswith(head) and compiled.fullmatch(name):
+                weight = len(pattern.replace("*", ""))
+                if best is None or weight > best[0]:
+                    best = (weight, value)
+        return None if best is None else best[1]
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    text = re.escape(pattern).replace(r"\*\*\.", r"(?:.*\.)?").replace(r"\*\*", ".*").replace(r"\*", r"[^.()]*")
+    return re.compile(text)
+
+
+class Sinks:
+    """Look-ups over the table."""
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        rows = {row["name"]: row for row in table["kind"]}
+        self.kinds: dict[str, Kind] = {name: _kind(name, rows) for name in rows}
+        self._made, self._types, self._functions = _Names(), _Names(), _Names()
+        self._results, self._decorators = _Names(), _Names()
+        for name, row in rows.items():
+            _add_all(self._made, row.get("made_by", ()), name)
+            _add_all(self._types, row.get("types", ()), name)
+        for names, key in (
+            (self._functions, "functions"),
+            (self._results, "results"),
+            (self._decorators, "decorators"),
+        ):
+            for pattern, value in table[key].items():
+                names.add(pattern, value)
+        self.modules: Mapping[str, str] = table["modules"]
+        self.factories = frozenset(table["by_argument"]["factories"])
+        self.by_argument: Mapping[str, str] = table["by_argument"]["kinds"]
+        self._roots = self._made.roots() | self._functions.roots() | set(self.modules)
+        self._root_heads = tuple(root.split("*")[0] for root in self._roots if "*" in root)
+        self.made = lru_cache(maxsize=65536)(self._made_uncached)
+        self.function = lru_cache(maxsize=65536)(self._function_uncached)
+
+    def known_root(self, module: str) -> bool:
+        """Whether a module's first part belongs to an SDK of the table."""
+        root = module.split(".", maxsplit=1)[0]
+        return root in self._roots or root.startswith(self._root_heads)
+
+    def _made_uncached(self, path: str) -> str | None:
+        """The kind of object that calling ``path`` gives."""
+        found = self._results.get(path) or self._made.get(path)
+        if found is None and "." in path:
+            owner, last = path.rsplit(".", 1)
+            if CONSTRUCTORS.match(last):
+                found = self._made.get(owner) or self._results.get(owner)
+        return found
+
+    def typed(self, path: str) -> str | None:
+        """The kind of object that a value annotated with ``path`` is."""
+        return self._types.get(path) or self.made(path)
+
+    def _function_uncached(self, path: str) -> str | None:
+        """The operation of a function that is a request itself."""
+        return self._functions.get(path) or None
+
+    def decorator(self, path: str) -> str | None:
+        """The operation of a function under this decorator."""
+        return self._decorators.get(path)
+
+
+def _kind(name: str, rows: Mapping[str, Mapping[str, Any]]) -> Kind:
+    row = rows[name]
+    chain = [row]
+    while "extends" in chain[-1]:
+        chain.append(rows[chain[-1]["extends"]])
+    calls: dict[str, str] = {}
+    gives: dict[str, str] = {}
+    same: set[str] = set()
+    transparent: set[str] = set()
+    for part in reversed(chain):
+        calls.update(part.get("calls", {}))
+        gives.update(part.get("gives", {}))
+        same.update(part.get("same", ()))
+        transparent.update(part.get("transparent", ()))
+    pipes = next((str(part["pipes"]) for part in chain if "pipes" in part), "")
+    collects, runs = frozenset(row.get("collects", ())), frozenset(row.get("runs", ()))
+    return Kind(name, row["library"], calls, frozenset(same), gives, frozenset(transparent), pipes, collects, runs)
+
+
+def _add_all(names: _Names, patterns: Iterable[str], value: str) -> None:
+    for pattern in patterns:
+        names.add(pattern, value)
+
+
+@cache
+def load() -> Sinks:
+    """The shipped table."""
+    text = resources.files("llmcost_analyzer").joinpath("sinks.toml").read_text(encoding="utf-8")
+    return Sinks(tomllib.loads(text))

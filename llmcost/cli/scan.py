@@ -1,0 +1,196 @@
+"""``llmcost scan`` and ``llmcost sections``: the semantic map, made and looked after."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from llmcost.cli import CLEAN, FINDINGS, scan_output
+from llmcost.cli import options as o
+from llmcost.errors import ConfigError
+from llmcost_analyzer import mapfile
+from llmcost_analyzer.entries import Entry, Scan
+from llmcost_analyzer.project import Choice
+from llmcost_analyzer.scanner import FOLDER, Options, has_function
+from llmcost_analyzer.scanner import scan as run_scan
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The project.")]
+_DEFAULT: Final = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A scan with the last labels brought over."""
+
+    root: Path
+    scan: Scan
+    entries: list[Entry]
+    changes: mapfile.Changes
+
+    @property
+    def folder(self) -> Path:
+        """The ``.llmcost`` folder of the project."""
+        return self.root / FOLDER
+
+
+def scan(
+    folder: FolderArgument = _DEFAULT,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if the map is stale.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show how the map would change.")] = False,
+    explain: Annotated[
+        str | None, typer.Option(metavar="FILE:FUNCTION", help="Say why a function has its label.")
+    ] = None,
+    notebooks: Annotated[bool, typer.Option("--notebooks", help="Read the code of notebooks too.")] = False,
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave out paths like this. May be repeated.")] = None,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use .llmcost/cache.")] = True,
+    as_json: o.JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> int:
+    """Find the functions that spend money on a model, label them, and write the semantic map."""
+    choice = Choice(notebooks, tuple(exclude or ()))
+    finished = _finished(_project(folder), Options(choice, cache), quiet=quiet or as_json)
+    if explain is not None:
+        return _explain(finished, explain)
+    if check or diff:
+        return _compare(finished, as_json=as_json, quiet=quiet, whole=diff)
+    mapfile.write(finished.folder, finished.entries)
+    if as_json:
+        print(json.dumps(scan_output.plain(finished), indent=2, ensure_ascii=False))
+    elif not quiet:
+        scan_output.show(finished, o.console(), _costs(finished.root))
+    return CLEAN
+
+
+def _project(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder")
+    return folder.resolve()
+
+
+def _finished(root: Path, options: Options, *, quiet: bool) -> Finished:
+    with _progress(quiet=quiet) as tell:
+        found = run_scan(root, options, tell)
+    previous = mapfile.read_previous(root / FOLDER)
+    entries, changes = mapfile.merge(found.entries, previous, lambda key: has_function(root, key))
+    return Finished(root, found, entries, changes)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr for long work; nothing where nobody looks."""
+    console = o.console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda _step, _done, _total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks = {step: bar.add_task(step, total=None) for step in ("reading", "resolving")}
+
+        def tell(step: str, done: int, total: int) -> None:
+            bar.update(tasks[step], completed=done, total=total)
+
+        yield tell
+
+
+def _explain(finished: Finished, name: str) -> int:
+    entry = _entry_named(finished.entries, name)
+    scan_output.explain(entry, o.console())
+    return CLEAN
+
+
+def _entry_named(entries: Sequence[Entry], name: str) -> Entry:
+    file, _, function = name.partition(":")
+    wanted = function.replace("<locals>.", "")
+    fitting = [e for e in entries if e.function == wanted and (e.file == file or e.file.endswith("/" + file))]
+    if not wanted or not fitting:
+        raise ConfigError(f"{name}: the scan finds no such function that reaches a model; write FILE:FUNCTION")
+    return fitting[0]
+
+
+def _compare(finished: Finished, *, as_json: bool, quiet: bool, whole: bool) -> int:
+    if as_json:
+        print(json.dumps(scan_output.plain_changes(finished.changes), indent=2, ensure_ascii=False))
+    elif not quiet:
+        scan_output.show_changes(finished, o.console(), whole=whole)
+    return FINDINGS if finished.changes else CLEAN
+
+
+def _costs(root: Path) -> dict[str, str]:
+    """What each label has cost so far, where a store exists."""
+    from llmcost.errors import StoreError
+    from llmcost.report.build import Question, build
+    from llmcost.report.words import money
+    from llmcost.store.filters import Filter
+
+    store = root / FOLDER
+    if not (store / "calls.db").exists():
+        return {}
+    zone, zone_name = o.zone_of(None)
+    try:
+        with o.opened(store) as connection:
+            answer = build(
+                connection, Question("label", Filter(None, None, {}), zone, zone_name, None, False, mapped=True)
+            )
+    except StoreError as exc:
+        print(f"llmcost: costs are not shown: {exc}", file=sys.stderr)
+        return {}
+    return {row.key: money(row.nano) for row in answer.rows}
+
+
+sections = typer.Typer(no_args_is_help=False)
+
+
+@sections.callback(invoke_without_command=True)
+def list_sections(context: typer.Context, as_json: o.JsonOption = False) -> int | None:
+    """The sections of the semantic map, with their functions."""
+    if context.invoked_subcommand is not None:
+        return None
+    root = _map_root(Path.cwd())
+    previous = mapfile.read_previous(root / FOLDER)
+    if as_json:
+        print(json.dumps(scan_output.plain_sections(previous), indent=2, ensure_ascii=False))
+    else:
+        scan_output.show_sections(previous, o.console())
+    return CLEAN
+
+
+@sections.command("set")
+def set_label(
+    function: Annotated[str, typer.Argument(metavar="FILE:FUNCTION", help="The function, as in the map.")],
+    label: Annotated[str, typer.Argument(help="Its label.")],
+) -> None:
+    """Give a function its label by hand; it survives every later scan."""
+    root = _map_root(Path.cwd())
+    file, _, name = function.partition(":")
+    if not name or not label.strip():
+        raise ConfigError(f"{function}: write FILE:FUNCTION LABEL")
+    path = _relative(root, file)
+    key = (path, name.replace("<locals>.", ""))
+    if not has_function(root, key):
+        raise ConfigError(f"{function}: no such function in {path}")
+    mapfile.set_by_hand(root / FOLDER, key, label.strip())
+    print(f"{path}:{key[1]} is '{label.strip()}' from now on")
+
+
+def _relative(root: Path, file: str) -> str:
+    """The path as the map writes it; given from the root or from the working directory."""
+    for base in (root, Path.cwd()):
+        path = (base / file).resolve()
+        if path.is_file() and path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    raise ConfigError(f"{file}: no such file in {root}")
+
+
+def _map_root(start: Path) -> Path:
+    for folder in (start, *start.parents):
+        if (folder / FOLDER / mapfile.MAP_NAME).is_file():
+            return folder
+    raise ConfigError("no semantic map here or above: run `llmcost scan`")

@@ -1,0 +1,120 @@
+from pathlib import Path
+from textwrap import dedent
+
+from support.analyzer_projects import found
+
+LLM = """
+from openai import OpenAI
+client = OpenAI()
+def ask(prompt):
+    return client.responses.create(model="m", input=prompt)
+"""
+
+
+def program(code: str) -> str:
+    return LLM + dedent(code)
+
+
+def test_reach_over_files_with_hops(tmp_path: Path) -> None:
+    work = """
+    from app import ask_model
+    async def summarize(text):
+        return ask_model(f"Summarize: {text}")
+    """
+    main = """
+    from app import work
+    def main():
+        return work.summarize("x")
+    def other():
+        return 1
+    """
+    files = {
+        "app/llm.py": LLM,
+        "app/__init__.py": "from app.llm import ask as ask_model\n",
+        "app/work.py": dedent(work),
+        "main.py": dedent(main),
+    }
+    entries = found(tmp_path, files)
+    assert {name: entry.hops for name, entry in entries.items()} == {"ask": 0, "summarize": 1, "main": 2}
+    assert [(c.file, c.function, c.line) for c in entries["main"].callees] == [("app/work.py", "summarize", 4)]
+
+
+def test_dispatch_over_an_abstract_base(tmp_path: Path) -> None:
+    base = """
+    class Model:
+        def generate(self, prompt):
+            return self._send(prompt)
+        def _send(self, prompt):
+            raise NotImplementedError
+    """
+    real = """
+    from base import Model
+    from openai import OpenAI
+    class Real(Model):
+        def __init__(self):
+            self.client = OpenAI()
+        def _send(self, prompt):
+            return self.client.responses.create(input=prompt)
+    """
+    use = """
+    from base import Model
+    def answer(model: Model):
+        return model.generate("x")
+    """
+    files = {"base.py": dedent(base), "real.py": dedent(real), "use.py": dedent(use)}
+    assert set(found(tmp_path, files)) == {"Real._send", "Model.generate", "answer"}
+
+
+def test_a_graph_reaches_its_nodes_where_it_runs_not_where_it_is_built(tmp_path: Path) -> None:
+    code = program("""
+    from langgraph.graph import StateGraph
+    def node(state):
+        return ask("x")
+    def build():
+        graph = StateGraph(dict)
+        graph.add_node("n", node)
+        return graph.compile()
+    def run():
+        return build().invoke({})
+    """)
+    assert set(found(tmp_path, {"app.py": code})) == {"ask", "node", "run"}
+
+
+def test_threads_and_executors_reach_what_they_run(tmp_path: Path) -> None:
+    code = program("""
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+    def one():
+        threading.Thread(target=ask, args=("x",)).start()
+    def two():
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(ask, ["x"]))
+    def three():
+        return ask
+    """)
+    entries = found(tmp_path, {"app.py": code})
+    assert {name: entry.spawns for name, entry in entries.items()} == {"ask": False, "one": True, "two": True}
+
+
+def test_code_at_module_level_and_in_nested_functions(tmp_path: Path) -> None:
+    code = program("""
+    def outer():
+        def inner():
+            return ask("x")
+        return inner()
+    print(ask("y"))
+    """)
+    assert set(found(tmp_path, {"app.py": code})) == {"ask", "outer", "outer.inner", "<module>"}
+
+
+def test_a_method_handed_over_as_a_callback_is_reached(tmp_path: Path) -> None:
+    code = program("""
+    class Job:
+        def work(self):
+            return ask("x")
+    def repeat(task):
+        return task()
+    def start():
+        return repeat(Job().work)
+    """)
+    assert set(found(tmp_path, {"app.py": code})) == {"ask", "Job.work", "repeat", "start"}

@@ -129,6 +129,7 @@ def _costs(root: Path) -> dict[str, str]:
     from llmcost.report.build import Question, build
     from llmcost.report.words import money
     from llmcost.store.filters import Filter
+    from llmcost.store.query import Spend
 
     store = root / FOLDER
     if not (store / "calls.db").exists():
@@ -136,9 +137,7 @@ def _costs(root: Path) -> dict[str, str]:
     zone, zone_name = o.zone_of(None)
     try:
         with o.opened(store) as connection:
-            answer = build(
-                connection, Question("label", Filter(None, None, {}), zone, zone_name, None, False, mapped=True)
-            )
+            answer = build(Spend(connection, Filter(None, None, {}), zone), Question("label", zone_name))
     except StoreError as exc:
         print(f"llmcost: costs are not shown: {exc}", file=sys.stderr)
         return {}

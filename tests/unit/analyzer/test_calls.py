@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.analyzer_projects import found
+from analyzer_projects import found
 
 PROGRAMS = Path(__file__).resolve().parents[2] / "fixtures" / "analyzer"
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 from textwrap import dedent
 
-from support.analyzer_projects import found
+from analyzer_projects import found
 
 LLM = """
 from openai import OpenAI

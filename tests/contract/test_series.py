@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from llmcost.insight import Forecaster
+from llmcost.insight import Detector, Forecaster
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("LLMCOST_SHARED", REPOSITORY.parent / "shared")) / "data" / "series"
@@ -69,4 +69,34 @@ def test_the_chance_to_pass_a_budget(month: dict[str, float]) -> None:
 
 def test_one_week_of_history(week: dict[str, float]) -> None:
     assert week["wis"] <= 0.165
-    assert week["c95"] >= 0.89
+    assert week["c95"] >= 0.92
+
+
+@pytest.fixture(scope="module")
+def faults(scorer: ModuleType) -> dict[str, dict[str, float]]:
+    cost, calls = scorer.load_llm(str(DATA))
+    found: dict[str, dict[str, float]] = scorer.run_det(cost, calls, Detector, base=False)[0]
+    return found
+
+
+def test_faults_at_medium(faults: dict[str, dict[str, float]]) -> None:
+    medium = faults["ADAPTER med+"]
+    assert medium["alerts_key_week"] <= 1.0
+    assert medium["F1"] >= 0.50
+    assert medium["R_loop"] >= 0.75
+    assert medium["R_swap"] >= 0.97
+    assert medium["R_retry"] >= 0.20
+    assert medium["R_leak"] >= 0.15
+    assert medium["d_loop"] <= 10
+    assert medium["d_swap"] <= 20
+
+
+def test_each_severity_has_its_alert_budget(faults: dict[str, dict[str, float]]) -> None:
+    assert faults["ADAPTER low+"]["alerts_key_week"] <= 3.0
+    assert faults["ADAPTER low+"]["R"] >= 0.66
+    assert faults["ADAPTER high"]["alerts_key_week"] <= 0.35
+
+
+def test_measures_of_other_kinds(scorer: ModuleType) -> None:
+    table = scorer.run_nab(scorer.load_nab(str(DATA)), Detector)
+    assert table["ADAPTER low+"]["nab"] >= 40

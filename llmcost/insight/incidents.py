@@ -1,0 +1,64 @@
+"""From scores to alerts: one alert an incident, and another only where it gets much worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final, Literal
+
+from llmcost.insight.state import Resumable
+
+Severity = Literal["low", "medium", "high"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high")
+
+_NEVER: Final = -(10**9)
+_WORSE: Final = 1.5
+"""Grades above the worst so far that are an escalation."""
+
+
+def grade(score: float, levels: Sequence[float]) -> float:
+    """A score on the common scale: 1 where it is low, 2 where it is medium, 3 where it is high, and so on.
+
+    Args:
+        score: 0 or more.
+        levels: the scores from which it is low, medium and high, rising.
+    """
+    below = 0.0
+    for index, level in enumerate(levels):
+        if score < level:
+            return index + (score - below) / (level - below)
+        below = level
+    return len(levels) * score / below
+
+
+class IncidentGate(Resumable):
+    """Lets the first grade of an incident pass at each severity, then only one that is much worse.
+
+    Args:
+        hold: buckets below a severity after which the incident is over at that severity.
+    """
+
+    __slots__ = ("_hold", "_last", "_now", "_peak")
+    STATE: ClassVar[tuple[str, ...]] = ("_last", "_now", "_peak")
+
+    def __init__(self, hold: int) -> None:
+        self._hold = hold
+        self._now = 0
+        self._last = [_NEVER] * len(SEVERITIES)
+        self._peak = [0.0] * len(SEVERITIES)
+
+    @property
+    def open(self) -> bool:
+        """Whether an incident of any severity is going on."""
+        return self._now - self._last[0] <= self._hold
+
+    def passes(self, reached: float) -> Severity | None:
+        """The severity to report for the next bucket, given its grade; None where there is nothing new."""
+        self._now += 1
+        reported: Severity | None = None
+        for index in range(min(int(reached), len(SEVERITIES))):
+            new = self._now - self._last[index] > self._hold
+            if new or reached > self._peak[index] + _WORSE:
+                reported = SEVERITIES[index]
+                self._peak[index] = reached
+            self._last[index] = self._now
+        return reported

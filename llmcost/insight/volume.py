@@ -1,0 +1,115 @@
+"""Is this bucket's spend out of the ordinary for this key at this hour?"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Final
+
+from llmcost.insight.moments import Moments, clamp
+from llmcost.insight.state import Resumable
+from llmcost.insight.tails import TailMeter
+
+SLOTS: Final = 24
+_SOFTENING: Final = 0.1
+"""Share of the usual spend that is added before a logarithm: quiet hours must not shout."""
+_OVERSHOOT: Final = 5.0
+_QUIET_BUCKETS: Final = 72
+_PLAIN_SHARE: Final = 1 / 6
+"""Weight of the plain score beside the rarities: it keeps the order of what is beyond every record."""
+_MATTERS: Final = math.log(1.5)
+"""Below 1.5 times the usual a bucket counts less, however rare it is: a very even key must stay quiet too."""
+_HOUR_RATE: Final = 0.04
+_QUANTILE: Final = 0.97
+_QUANTILE_RATE: Final = 0.03
+
+
+class VolumeScore(Resumable):
+    """Scores the spend of each bucket, and learns it with bounded steps: one bad bucket can't poison the state.
+
+    Three views, each of another kind of surprise: the distance from the last half day, from the last days, and from the
+    habit at this hour. The score adds up how rare each is in the key's own past.
+
+    Args:
+        ratio: bucket length over ten minutes; the rates were fitted on ten-minute buckets.
+    """
+
+    __slots__ = (
+        "_habit",
+        "_half_day",
+        "_hours",
+        "_level",
+        "_level_rate",
+        "_scale",
+        "_scale_rate",
+        "_seen",
+        "_seen_hours",
+        "_some_days",
+        "_tails",
+    )
+    STATE: ClassVar[tuple[str, ...]] = (
+        "_habit",
+        "_half_day",
+        "_hours",
+        "_level",
+        "_scale",
+        "_seen",
+        "_seen_hours",
+        "_some_days",
+        "_tails",
+    )
+
+    def __init__(self, ratio: float) -> None:
+        self._half_day = Moments(min(0.5, 0.014 * ratio))
+        self._some_days = Moments(min(0.3, 0.005 * ratio))
+        self._level_rate = min(0.3, 0.007 * ratio)
+        self._scale_rate = min(0.3, 0.005 * ratio)
+        self._scale = 0.0
+        self._level = 0.0
+        self._habit = 0.8
+        self._hours = [0.0] * SLOTS
+        self._seen_hours = [0] * SLOTS
+        self._seen = 0
+        self._tails = tuple(TailMeter(_OVERSHOOT, _QUIET_BUCKETS) for _ in range(3))
+
+    def expected(self, slot: int) -> float:
+        """The usual spend of a bucket at this hour, USD."""
+        usual = self._scale * (math.exp(self._level + self._hour(slot)) - _SOFTENING)
+        return max(0.0, usual)
+
+    def score(self, value: float, slot: int) -> float:
+        """How far out of the ordinary the bucket is; 0 to about 10 in everyday life. Then learn it."""
+        if self._scale == 0.0:
+            if value <= 0:
+                return 0.0
+            self._begin(value)
+        logged = math.log(_SOFTENING + value / self._scale)
+        strange = logged - self._level - self._hour(slot)
+        near, far = clamp(self._half_day.distance(value), 60.0), clamp(self._some_days.distance(value), 60.0)
+        unusual = strange / self._habit
+        half_day, some_days, hours = self._tails
+        rare = half_day.rarity(near) + some_days.rarity(far) + hours.rarity(unusual)
+        self._learn(value, logged, strange, slot)
+        matters = min(max(strange / _MATTERS, 0.0), 1.0)
+        return matters * max(0.0, rare + _PLAIN_SHARE * (near + 2 * unusual))
+
+    def _begin(self, value: float) -> None:
+        self._scale = value
+        self._half_day.mean = self._some_days.mean = value
+        self._level = math.log(1 + _SOFTENING)
+
+    def _hour(self, slot: int) -> float:
+        return self._hours[slot] * min(1.0, self._seen_hours[slot] / 6)
+
+    def _learn(self, value: float, logged: float, strange: float, slot: int) -> None:
+        self._seen += 1
+        start = 1 / (self._seen + 1)
+        step = _QUANTILE_RATE * max(self._habit, 0.15)
+        self._habit = max(0.1, self._habit + step * (_QUANTILE if strange > self._habit else _QUANTILE - 1))
+        self._level += max(self._level_rate, start) * clamp(logged - self._level, 1.5)
+        self._seen_hours[slot] += 1
+        rate = max(_HOUR_RATE, 1 / (self._seen_hours[slot] + 1))
+        self._hours[slot] += rate * (clamp(logged - self._level, 2.5) - self._hours[slot])
+        self._half_day.learn(value, start)
+        self._some_days.learn(value, start)
+        grown = min(value, 20 * self._scale) - self._scale
+        self._scale = max(1e-12, self._scale + max(self._scale_rate, start) * grown)

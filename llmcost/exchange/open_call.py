@@ -11,7 +11,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from llmcost.calls import Attribution, Call
-from llmcost.exchange import record
+from llmcost.exchange import content, record
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
 from llmcost.exchange.inject import HiddenUsageChunk
@@ -128,11 +128,23 @@ class OpenCall:
             facts = record.facts_of(self)
             call = record.build(self, facts, outcome)
             self.span.write(call)
+            if self.engine.options.capture_content != "NO_CONTENT":
+                self._capture()
         with guard("call.end_span"):
             self.span.end()
         if call is not None:
             with guard("call.observe"):
                 self._show(call, facts)
+
+    def _capture(self) -> None:
+        """Put the messages where the setting says; their size is bounded by what the reading keeps."""
+        kept = self.reading.kept() if self.reading is not None else ()
+        attributes = content.captured(self.request.body, kept)
+        where = self.engine.options.capture_content
+        if where in content.ON_SPAN:
+            self.span.add(attributes)
+        if where in content.IN_EVENT:
+            content.emit(attributes, self.span.exemplar_context())
 
     def _show(self, call: Call, facts: ResponseFacts) -> None:
         """To the observers; a call that goes on in the background waits for its poll."""

@@ -202,6 +202,10 @@ class Reading:
                 self._collector.take(paths.nest(path, found))
                 return
 
+    def kept(self) -> tuple[bytes, ...]:
+        """The first 256 kB of JSON documents: the body, or the events of the stream. For content, where it is on."""
+        return tuple(self._kept)
+
     def output_characters(self) -> int:
         """Length of the answer's text as read so far, for estimates; worked out when asked for."""
         texts = self._shape.stream.texts

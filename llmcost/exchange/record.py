@@ -120,13 +120,15 @@ def _money(call: OpenCall, facts: ResponseFacts, outcome: Outcome) -> tuple[Usag
         return usage or NO_USAGE, NOT_BILLED, ()
     if call.status is None:
         return NO_USAGE, Cost("partial", note="sent, but no answer came"), ()
+    if usage is None and facts.status in _RUNNING:
+        return NO_USAGE, Cost("partial", note="runs in the background; a poll will bring its usage"), ()
     estimated = usage is None
     if usage is None:
         usage = call.engine.rates.estimate(call.request, facts)
     elif outcome == "complete":
         call.engine.rates.learn(call.request, facts)
     if usage is None and facts.provider_cost is None:
-        return NO_USAGE, _without_usage(facts, outcome), ()
+        return NO_USAGE, _without_usage(outcome), ()
     cost, parts = _priced(call, facts, usage or NO_USAGE)
     return usage or NO_USAGE, _status(cost, estimated, outcome), parts
 
@@ -140,11 +142,9 @@ def _billed(call: OpenCall, facts: ResponseFacts) -> bool:
     return not (facts.error_type and facts.usage is None and not facts.output_characters)
 
 
-def _without_usage(facts: ResponseFacts, outcome: Outcome) -> Cost:
+def _without_usage(outcome: Outcome) -> Cost:
     if outcome in _CUT:
         return Cost("partial", note="the stream was cut before its usage")
-    if facts.status in _RUNNING:
-        return Cost("partial", note="runs in the background; a poll will bring its usage")
     return Cost("unpriced", note="the response states no usage")
 
 

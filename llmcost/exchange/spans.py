@@ -85,6 +85,11 @@ class CallSpan:
         self._add_up(call, attributes)
         self._span.set_attributes(adopt.absent_from(self._span, attributes))
 
+    def add(self, attributes: dict[str, Any]) -> None:
+        """Put further attributes on a span that is still open; on an adopted one only what is absent."""
+        if self.recording:
+            self._span.set_attributes(attributes if self.own else adopt.absent_from(self._span, attributes))
+
     def end(self) -> None:
         """End an own span; an adopted one is ended by its owner."""
         if self.own:

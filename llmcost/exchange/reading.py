@@ -208,10 +208,11 @@ class Reading:
 
     def output_characters(self) -> int:
         """Length of the answer's text as read so far, for estimates; worked out when asked for."""
-        texts = self._shape.stream.texts
+        texts = self._shape.stream.texts if self.chunks else self._shape.big.texts
         if not texts or not self._kept:
             return 0
-        found = sum(len(text) for text in text_pattern(texts).findall(b"\n".join(self._kept)))
+        matches = text_pattern(texts).finditer(b"\n".join(self._kept))
+        found = sum(match.end(match.lastindex or 0) - match.start(match.lastindex or 0) for match in matches)
         if self._seen_size > self._kept_size:
             found = found * self._seen_size // self._kept_size
         return found
@@ -219,5 +220,7 @@ class Reading:
     def facts(self) -> ResponseFacts:
         """Everything read. Call it when the response has ended, however it ended."""
         self._close()
-        characters = 0 if self._collector.has_usage else self.output_characters()
-        return self._collector.facts(self._request, self._status, characters, ended=self.done or self._complete)
+        ended = self.done or self._complete
+        stated = self._collector.has_usage and (ended or self._collector.finished)
+        characters = 0 if stated else self.output_characters()
+        return self._collector.facts(self._request, self._status, characters, ended=ended)

@@ -123,10 +123,10 @@ def _money(call: OpenCall, facts: ResponseFacts, outcome: Outcome) -> tuple[Usag
     if usage is None and facts.status in _RUNNING:
         return NO_USAGE, Cost("partial", note="runs in the background; a poll will bring its usage"), ()
     estimated = usage is None
-    if usage is None:
+    if usage is None or outcome in _CUT:
         usage = call.engine.rates.estimate(call.request, facts)
-    elif outcome == "complete":
-        call.engine.rates.learn(call.request, facts)
+    elif outcome == "complete" and call.reading is not None:
+        call.engine.rates.learn(call.request, facts, call.reading.output_characters)
     if usage is None and facts.provider_cost is None:
         return NO_USAGE, _without_usage(outcome), ()
     cost, parts = _priced(call, facts, usage or NO_USAGE)

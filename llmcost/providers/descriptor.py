@@ -54,11 +54,12 @@ class StatedCost:
 @dataclass(frozen=True, slots=True)
 class Big:
     """How a large JSON body is read without parsing it: the member that is skipped, the members after it, and words
-    that force a full parse."""
+    that force a full parse. ``texts`` are the keys of the answer's text, as in :class:`Stream`."""
 
     bulk: tuple[bytes, ...] = ()
     tail: tuple[bytes, ...] = ()
     deep: tuple[bytes, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +166,16 @@ def pattern(text: str) -> re.Pattern[str]:
 
 @cache
 def text_pattern(keys: tuple[str, ...]) -> re.Pattern[bytes]:
-    """The texts under any of some keys, in raw JSON."""
-    names = "|".join(re.escape(key) for key in keys).encode()
-    return re.compile(rb'"(?:%s)":\s*"((?:[^"\\]+|\\.)*)"' % names, re.DOTALL)
+    """The texts in raw JSON under any of some keys; ``delta.content`` is one inside the object ``delta``."""
+    children: dict[str, list[str]] = {}
+    for key in keys:
+        parent, _, child = key.rpartition(".")
+        children.setdefault(parent, []).append(re.escape(child))
+    pieces = []
+    for parent, names in children.items():
+        inside = rf'"{re.escape(parent)}":\s*\{{[^{{}}]*?' if parent else ""
+        pieces.append(rf'{inside}"(?:{"|".join(names)})":\s*"((?:[^"\\]|\\.)+)"')
+    return re.compile("|".join(pieces).encode(), re.DOTALL)
 
 
 class Compiler:
@@ -257,7 +265,7 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
     if function is not None and function not in FUNCTIONS:
         raise ConfigError(f"{where}: unknown function {function!r}")
     big, stream = _table(where, table, "big"), _table(where, table, "stream")
-    _known(where, big, {"bulk", "tail", "deep"})
+    _known(where, big, {"bulk", "tail", "deep", "texts"})
     request = _fields(where, _table(where, table, "request"), REQUEST_FIELDS)
     return Shape(
         name=name,
@@ -278,7 +286,10 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         costs=tuple(StatedCost(paths.parse(row["path"]), row.get("scale", 1.0)) for row in table.get("cost", ())),
         function=FUNCTIONS[function] if function else None,
         big=Big(
-            _keys(big.get("bulk", ())), _keys(big.get("tail", ())), tuple(word.encode() for word in big.get("deep", ()))
+            bulk=_keys(big.get("bulk", ())),
+            tail=_keys(big.get("tail", ())),
+            deep=tuple(word.encode() for word in big.get("deep", ())),
+            texts=tuple(big.get("texts", ())),
         ),
         stream=_stream(where, stream),
         error=_fields(where, _table(where, table, "error"), ERROR_FIELDS),

@@ -10,7 +10,8 @@ from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape
 
 _FORM_FIELD: Final = 2_000
-_BLOB: Final = re.compile(rb'"[A-Za-z0-9+/=_\-:;,]{512,}"')
+_BLOB: Final = 512
+_STRING: Final = re.compile(rb'"((?:[^"\\]+|\\.)*)"(\s*:)?')
 
 
 class RequestFacts(NamedTuple):
@@ -48,11 +49,15 @@ class RequestFacts(NamedTuple):
 
     @property
     def input_characters(self) -> int:
-        """Size of the prompt in characters, without base64 blobs; worked out when asked for, for estimates only."""
-        body = self.body
-        if len(body) > 2_000:
-            body = _BLOB.sub(b"", body)
-        return len(body.decode("utf-8", "replace"))
+        """Length of all texts of the request, without base64; worked out when asked for, for estimates only."""
+        if not self.body.startswith(b"{"):
+            return 0
+        return sum(len(value) for value, key in _STRING.findall(self.body) if not key and not _is_blob(value))
+
+
+def _is_blob(value: bytes) -> bool:
+    """Whether a long text is base64 or the like, which is no prose: it has no blank early on."""
+    return len(value) > _BLOB and b" " not in value[:_BLOB]
 
 
 def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, certain: bool) -> RequestFacts | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import zlib
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -13,6 +14,7 @@ EVENT_LIMIT: Final = 262_144
 _LINE_FEED: Final = 10
 _SHORT: Final = 2
 _ZLIB_HEADER: Final = 2
+_MARK: Final = re.compile(rb'["{}]')
 _HEAD: Final = 65_536
 _TAIL: Final = EVENT_LIMIT - _HEAD
 
@@ -179,25 +181,21 @@ class Items:
         """Take bytes; give the items that are now complete."""
         found: list[bytes] = []
         start = 0 if self._depth else -1
-        at = 0
-        while at < len(chunk):
-            byte = chunk[at]
-            if self._text:
-                at = self._through_text(chunk, at)
-                continue
-            if byte == 0x22:
+        at = self._through_text(chunk, 0) if self._text else 0
+        while not self._text and (mark := _MARK.search(chunk, at)):
+            at = mark.end()
+            if mark[0] == b'"':
                 self._text = True
-            elif byte == 0x7B:
-                if self._depth == 0:
-                    start = at
+                at = self._through_text(chunk, at)
+            elif mark[0] == b"{":
+                start = mark.start() if self._depth == 0 else start
                 self._depth += 1
-            elif byte == 0x7D and self._depth:
+            elif self._depth:
                 self._depth -= 1
                 if self._depth == 0:
-                    self._item.add(chunk[start : at + 1])
+                    self._item.add(chunk[start:at])
                     found.append(self._item.take())
                     start = -1
-            at += 1
         if start >= 0:
             self._item.add(chunk[start:])
         return found

@@ -174,7 +174,7 @@ def text_pattern(keys: tuple[str, ...]) -> re.Pattern[bytes]:
     pieces = []
     for parent, names in children.items():
         inside = rf'"{re.escape(parent)}":\s*\{{[^{{}}]*?' if parent else ""
-        pieces.append(rf'{inside}"(?:{"|".join(names)})":\s*"((?:[^"\\]|\\.)+)"')
+        pieces.append(rf'{inside}"(?:{"|".join(names)})":\s*"((?:[^"\\]++|\\.)++)"')
     return re.compile("|".join(pieces).encode(), re.DOTALL)
 
 

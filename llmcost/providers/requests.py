@@ -11,7 +11,8 @@ from llmcost.providers.descriptor import Shape
 
 _FORM_FIELD: Final = 2_000
 _BLOB: Final = 512
-_STRING: Final = re.compile(rb'"((?:[^"\\]+|\\.)*)"(\s*:)?')
+_STRING: Final = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*:)?', re.DOTALL)
+"""A JSON text and whether it is a key. Possessive: a text that is not closed must not be tried in all ways."""
 
 
 class RequestFacts(NamedTuple):

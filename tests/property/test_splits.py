@@ -136,3 +136,13 @@ def test_any_document_is_read(case: tuple[Endpoint, RequestFacts, int, str, byte
     stream = Reading(endpoint, request, status, {"content-type": "text/event-stream"})
     stream.feed(b"data: " + json.dumps(document).encode() + b"\n\ndata: " + json.dumps(document).encode() + b"\n\n")
     stream.facts()
+
+
+@pytest.mark.parametrize("text", [b'"delta": {"content": "', b'{"prompt": "', b'"arguments": "', b'"delta": {', b"\\"])
+def test_what_is_never_closed_takes_no_long_search(text: bytes) -> None:
+    endpoint, request, _, _, _ = CORPUS[0]
+    odd = text + b"x" * 100_000 + text * 2_000
+    reading = Reading(endpoint, request._replace(body=b"{" + odd), 200, {"content-type": "text/event-stream"})
+    reading.feed(b"data: " + odd)
+    assert reading.facts().usage is None
+    assert request._replace(body=b"{" + odd).input_characters >= 0

@@ -13,18 +13,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from llmcost.calls import Cost, Usage
+from llmcost.calls import Cost, CostStatus, Usage
 from llmcost.pricing import naming, overrides, pricemap
 from llmcost.pricing.formula import Price, cost
 from llmcost.pricing.lock import check
 from llmcost.pricing.offpeak import is_off_peak
 from llmcost.pricing.overrides import Row
 from llmcost.pricing.pricemap import Entry, MapMeta, PriceMap
-from llmcost.pricing.rates import Terms, compile_card
+from llmcost.pricing.rates import BATCH, compile_card
+from llmcost.pricing.receipt import Receipt, receipt
 from llmcost.pricing.stated import stated
-from llmcost.pricing.tables import Provider, known_provider, provider, tiers
+from llmcost.pricing.tables import Provider, known_provider, provider
+from llmcost.pricing.terms import PriceRequest, terms_of
 from llmcost.pricing.unknown import note_unknown
 
 LOCAL_FILE: Final = "prices.json.gz"
@@ -32,20 +34,6 @@ LOCAL_FILE: Final = "prices.json.gz"
 
 _MOST_NAMES: Final = 4096
 """How many resolved names are kept. Names come from outside; beyond this number the cache starts anew."""
-
-
-class PriceRequest(NamedTuple):
-    """What decides a call's price besides its usage; equal requests share one resolved price.
-
-    ``service_tier`` is the tier that is billed (see :func:`billed_tier`); ``region`` the cloud region, data residency
-    or location that served the call.
-    """
-
-    provider: str | None
-    response_model: str | None
-    request_model: str | None = None
-    service_tier: str | None = None
-    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +165,14 @@ class PriceBook:
             return Cost("unpriced", note=resolved.hint)
         return cost(price, usage)
 
+    def explain(self, request: PriceRequest, usage: Usage, at: datetime | float | None = None) -> Receipt:
+        """The receipt of a call: what :meth:`price_call` computes, line by line. Nothing is counted or logged."""
+        resolved = self._cache.get(request) or self._resolve(request)
+        price = resolved.at(self._moment(at))
+        if price is None:
+            return Receipt(Cost("unpriced", note=resolved.hint))
+        return receipt(price, usage)
+
     def find(self, request: PriceRequest, at: datetime | float | None = None) -> Price | None:
         """The price of a request, or None where none is known."""
         return (self._cache.get(request) or self._resolve(request)).at(self._moment(at))
@@ -228,18 +224,11 @@ class PriceBook:
     def _priced(self, key: str, entry: Entry, meta: MapMeta, whose: tuple[Provider, PriceRequest]) -> Price:
         owner, request = whose
         terms, note = terms_of(entry, request)
-        zero = not owner.local and _lists_only_zeros(entry)
-        return Price(
-            key,
-            compile_card(entry, terms),
-            entry,
-            "litellm",
-            meta.date,
-            terms.suffix,
-            owner.tools,
-            "zero_listed" if zero else "priced",
-            note,
-        )
+        card = compile_card(entry, terms)
+        if terms.suffix == BATCH and card.halved:
+            note = "no batch price is listed: half the standard price"
+        zero: CostStatus = "zero_listed" if not owner.local and _lists_only_zeros(entry) else "priced"
+        return Price(key, card, entry, "litellm", meta.date, terms.suffix, owner.tools, zero, note)
 
     def _at_night(self, price: Price, owner: Provider, request: PriceRequest) -> Price | None:
         if "off_peak_pricing" not in price.entry:
@@ -275,44 +264,6 @@ class PriceBook:
         known = f"; nearest known: {', '.join(near)}" if near else ""
         whose = f" of {request.provider}" if request.provider else ""
         return f'no price for {name!r}{whose}; set one in [tool.llmcost.prices."{name}"]{known}'
-
-
-def billed_tier(served: str | None, requested: str | None) -> str | None:
-    """The tier that a call is billed at: the one that served it; the one asked for only where the response is silent or
-    repeats ``auto``."""
-    if served is not None and served.lower() != "auto":
-        return served
-    return requested
-
-
-def terms_of(entry: Entry, request: PriceRequest, *, off_peak: bool = False) -> tuple[Terms, str | None]:
-    """The terms of an entry for a request, and a note where its tier is not known."""
-    tier = (request.service_tier or "").lower()
-    special = entry.get("provider_specific_entry") or {}
-    multiplier, uplift, note = 1.0, [], None
-    suffix = tiers().get(tier, "")
-    if isinstance(special.get(tier), (int, float)):
-        suffix, multiplier = "", float(special[tier])
-        uplift.append(f"x {multiplier:g} for {tier}")
-    elif tier not in tiers():
-        note = f"unknown service tier {request.service_tier!r}, priced at the standard rates"
-    region = _regional(entry, (request.region or "").lower())
-    if region is not None:
-        multiplier *= region
-        uplift.append(f"x {region:g} for region {request.region}")
-    return Terms(suffix, off_peak, multiplier, ", ".join(uplift)), note
-
-
-def _regional(entry: Entry, region: str) -> float | None:
-    """The uplift of a region: of data residency, of an endpoint that is not global, or of the provider's own kind."""
-    if not region:
-        return None
-    named = entry.get(f"regional_processing_uplift_multiplier_{region}")
-    if named is None and region != "global":
-        named = entry.get("regional_endpoint_uplift_multiplier")
-    if named is None:
-        named = (entry.get("provider_specific_entry") or {}).get(region)
-    return float(named) if isinstance(named, (int, float)) else None
 
 
 def _lists_only_zeros(entry: Entry) -> bool:

@@ -48,6 +48,8 @@ TOKEN_CLASSES: Final = (
 CLASSES: Final[Mapping[str, TokenClass]] = {each.name: each for each in TOKEN_CLASSES}
 
 BATCH: Final = "_batches"
+_HALVED: Final = frozenset({"image_output", "cache_write_1h"})
+_HALF: Final = "half: no batch price is listed"
 _THRESHOLD: Final = re.compile(r"_above_(\d+)(k?)_tokens")
 _TIERED: Final = ("input", "cache_read", "cache_write", "cache_write_1h")
 
@@ -81,6 +83,12 @@ class RateCard:
 
     first: Band
     longer: tuple[Band, ...] = ()
+
+    @property
+    def halved(self) -> bool:
+        """Whether the input's rate is half of a standard one, for want of a batch price."""
+        rate = self.first.rates.get("input")
+        return rate is not None and rate.remark.startswith(_HALF)
 
     def band(self, input_tokens: int) -> Band:
         """The rates for a prompt of this length; the whole request is billed at them."""
@@ -171,12 +179,12 @@ def _has_batch(entry: Entry, field: str) -> bool:
 
 def _batch_rate(each: TokenClass, own: Rate, *, sided: bool) -> Rate | None:
     """A batch rate is the listed one. Where the side lists none, it is half the standard rate; where it does, a class
-    without its own goes by the side's, except image output, which is half its standard rate."""
+    without its own goes by the side's, except image output and writes for an hour, which are half of theirs."""
     if own.field.endswith(BATCH):
         return own
-    if sided and each.name != "image_output":
+    if sided and each.name not in _HALVED:
         return None
-    return Rate(own.usd / 2, own.field, "half: no batch price is listed")
+    return Rate(own.usd / 2, own.field, _HALF)
 
 
 def _candidates(name: str, suffix: str, thresholds: tuple[int, ...]) -> Iterator[str]:

@@ -191,6 +191,7 @@ class Call:
     error_code: str | None = None
     service_tier: str | None = None
     requested_service_tier: str | None = None
+    region: str | None = None
     max_tokens: int | None = None
     server_address: str | None = None
     server_port: int | None = None

@@ -55,6 +55,7 @@ def build(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Call:
         error_code=facts.error_code,
         service_tier=facts.service_tier,
         requested_service_tier=request.service_tier,
+        region=request.region,
         max_tokens=request.max_tokens,
         server_address=call.host,
         server_port=call.port,

@@ -42,4 +42,5 @@ COMMANDS: Final = (
     CommandRow("export", "llmcost.cli.export:export", "Write calls as CSV or JSON lines.", KEEP),
     CommandRow("prune", "llmcost.cli.prune:prune", "Delete old calls and shrink the store.", KEEP),
     CommandRow("doctor", "llmcost.cli.doctor:doctor", "Look for what keeps costs from being complete and right.", KEEP),
+    CommandRow("prices", "llmcost.cli.prices:app", "The price map: update, pin, show a price, explain a cost.", KEEP),
 )

@@ -14,7 +14,7 @@ from llmcost.calls import Call
 from llmcost.pricing import Line, Receipt
 from llmcost.pricing.formula import Price
 from llmcost.pricing.pricemap import Difference, PriceMap
-from llmcost.pricing.rates import Band
+from llmcost.pricing.rates import Band, Rate
 from llmcost.report.words import UNKNOWN, plain, plural
 
 _SHOWN: Final = 20
@@ -28,43 +28,59 @@ Receipts = Sequence[tuple[str, Receipt]]
 def show_difference(difference: Difference, new: PriceMap, out: Console) -> None:
     """What an update changes."""
     meta = new.meta
-    out.print(f"Prices of {plain(meta.source)} {plain(meta.version)}, {meta.date}: {plural(len(new.models), 'model')}")
-    out.print(
-        f"{len(difference.added):,} added, {len(difference.removed):,} removed, {len(difference.changed):,} changed"
+    _say(out, f"Prices of {plain(meta.source)} {plain(meta.version)}, {meta.date}: {plural(len(new.models), 'model')}")
+    _say(
+        out,
+        f"{len(difference.added):,} added, {len(difference.removed):,} removed, {len(difference.changed):,} changed",
     )
     for sign, names in (("+", difference.added), ("-", difference.removed)):
         for name in names[:_SHOWN]:
-            out.print(f"{sign} {plain(name)}")
+            _say(out, f"{sign} {plain(name)}")
         _more(len(names), out)
     for name, fields in list(difference.changed.items())[:_SHOWN]:
-        out.print(f"~ {plain(name)}: " + ", ".join(f"{field} {old} -> {now}" for field, (old, now) in fields.items()))
+        _say(out, f"~ {plain(name)}: " + ", ".join(f"{field} {old} -> {now}" for field, (old, now) in fields.items()))
     _more(len(difference.changed), out)
 
 
 def _more(count: int, out: Console) -> None:
     if count > _SHOWN:
-        out.print(f"  and {count - _SHOWN:,} more")
+        _say(out, f"  and {count - _SHOWN:,} more")
 
 
 def show_price(price: Price, out: Console) -> None:
     """The rates of a price, a table for each length of prompt."""
     dated = f" of {price.date}" if price.date else ""
-    out.print(f"{plain(price.key)} ({price.source}{dated})")
+    _say(out, f"{plain(price.key)} ({price.source}{dated})")
     if price.note:
-        out.print(plain(price.note))
+        _say(out, plain(price.note))
+    shown: Mapping[str, Rate] = {}
     for band in (price.card.first, *reversed(price.card.longer)):
+        if band.rates == shown:
+            continue
+        shown = band.rates
         if band.above > 0:
-            out.print(f"Prompts above {band.above:,} tokens")
+            _say(out, f"Prompts above {band.above:,} tokens")
         table = _table(("Class", "left"), ("USD per million", "right"), ("Field", "left"))
-        for name, rate in band.rates.items():
+        for name, rate in _own_rates(band).items():
             where = f"{rate.field} ({rate.remark})" if rate.remark else rate.field
             table.add_row(name.replace("_", " "), _rate(rate.usd * _MILLION), Text(where))
         out.print(table)
     other = _other_fields(price)
     if other:
-        out.print("Not by the token")
+        _say(out, "Not by the token")
         for name, value in other.items():
-            out.print(f"  {name}: {value}")
+            _say(out, f"  {name}: {value}")
+
+
+def _own_rates(band: Band) -> Mapping[str, Rate]:
+    """The classes with a field of their own; the others are billed as one of these."""
+    seen: set[str] = set()
+    own: dict[str, Rate] = {}
+    for name, rate in band.rates.items():
+        if rate.field not in seen:
+            own[name] = rate
+            seen.add(rate.field)
+    return own
 
 
 def price_as_json(price: Price) -> Mapping[str, Any]:
@@ -99,34 +115,43 @@ def _other_fields(price: Price) -> Mapping[str, Any]:
 def show_receipts(call: Call, receipts: Receipts, out: Console) -> None:
     """The receipts of a call and whether they give the recorded cost."""
     cost = call.cost
-    out.print(f"Call {plain(call.id)}, {plain(call.provider)}, {plain(call.request_model or call.response_model or '')}")
-    out.print(f"Recorded: {_usd(cost.total)} ({cost.status}{', ' + plain(cost.note) if cost.note else ''})")
+    _say(
+        out, f"Call {plain(call.id)}, {plain(call.provider)}, {plain(call.request_model or call.response_model or '')}"
+    )
+    _say(out, f"Recorded: {_usd(cost.total)} ({cost.status}{', ' + plain(cost.note) if cost.note else ''})")
     if cost.price_source == "provider":
-        out.print("The provider stated this cost; by the price map it would be:")
+        _say(out, "The provider stated this cost; by the price map it would be:")
     for model, receipt in receipts:
         _show_receipt(model, receipt, out)
     total = total_of(receipts)
     if cost.price_source == "provider" or agrees(call, receipts):
         return
-    out.print(f"These prices give {_usd(total)}: they are not those of the call ({_origin(cost.price_source, cost.price_date)})")
+    recorded = _origin(cost.price_source, cost.price_date)
+    _say(out, f"These prices give {_usd(total)}: they are not those of the call ({recorded})")
 
 
 def _show_receipt(model: str, receipt: Receipt, out: Console) -> None:
     cost = receipt.cost
     if cost.price_key is None:
-        out.print(Text(f"{plain(model)}: {cost.note}"))
+        _say(out, f"{plain(model)}: {plain(cost.note or UNKNOWN)}")
         return
     tier = f", {receipt.tier} tier" if receipt.tier else ""
     length = f", prompts above {receipt.above:,} tokens" if receipt.above else ""
-    out.print(f"{plain(cost.price_key)} ({_origin(cost.price_source, cost.price_date)}{tier}{length})")
+    _say(out, f"{plain(cost.price_key)} ({_origin(cost.price_source, cost.price_date)}{tier}{length})")
     table = _table(("Units", "right"), ("Of", "left"), ("USD each", "right"), ("Amount", "right"), ("Field", "left"))
     for line in receipt.lines:
         where = f"{line.field} ({line.remark})" if line.remark else line.field
-        table.add_row(f"{line.units:,g}" if line.units % 1 else f"{line.units:,.0f}", line.kind, _rate(line.usd), _usd(line.amount), Text(where))
+        table.add_row(
+            f"{line.units:,g}" if line.units % 1 else f"{line.units:,.0f}",
+            line.kind,
+            _rate(line.usd),
+            _usd(line.amount),
+            Text(where),
+        )
     table.add_row("", "total", "", _usd(cost.total), "")
     out.print(table)
     if cost.note:
-        out.print(Text(plain(cost.note)))
+        _say(out, plain(cost.note))
 
 
 def receipts_as_json(call: Call, receipts: Receipts) -> Mapping[str, Any]:
@@ -188,3 +213,8 @@ def _table(*columns: tuple[str, Any]) -> Table:
     for head, justify in columns:
         table.add_column(head, justify=justify, overflow="fold")
     return table
+
+
+def _say(out: Console, text: str) -> None:
+    """Print a sentence; it is not broken, so that it can be searched and copied."""
+    out.print(text, soft_wrap=True)

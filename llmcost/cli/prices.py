@@ -19,12 +19,14 @@ from llmcost.cli.options import console
 from llmcost.errors import MissingExtra, PriceMapError, StoreError, UnknownModel
 from llmcost.pricing import LOCAL_FILE, LOCK_FILE, PriceBook, PriceRequest, Receipt, billed_tier
 from llmcost.pricing.lock import mismatch, pin
-from llmcost.pricing.pricemap import Difference, MapMeta, PriceMap, compare, only_needed, pack, read, read_litellm
+from llmcost.pricing.pricemap import SNAPSHOT, PriceMap, compare, only_needed, pack, read, read_litellm
 from llmcost.runtime import price_book
 
 app: Final = typer.Typer(no_args_is_help=True)
 
-ProviderChoice = Annotated[str | None, typer.Option("--provider", help="The provider, as OpenTelemetry or LiteLLM spells it.")]
+ProviderChoice = Annotated[
+    str | None, typer.Option("--provider", help="The provider, as OpenTelemetry or LiteLLM spells it.")
+]
 TierChoice = Annotated[str | None, typer.Option("--tier", help="The service tier: flex, priority, batch.")]
 RegionChoice = Annotated[str | None, typer.Option("--region", help="The cloud region or data residency.")]
 
@@ -34,7 +36,9 @@ def update(
     source: Annotated[
         str, typer.Option("--from", metavar="litellm|FILE", help="The installed litellm, or a price map.")
     ] = "litellm",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; exit 1 where something would change.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; exit 1 where something would change.")
+    ] = False,
     as_json: o.JsonOption = False,
     store: o.StoreOption = None,
 ) -> int:
@@ -54,7 +58,9 @@ def update(
 
 @app.command("pin")
 def pin_map(
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where the map is not the pinned one.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 where the map is not the pinned one.")
+    ] = False,
     as_json: o.JsonOption = False,
     store: o.StoreOption = None,
 ) -> int:
@@ -159,7 +165,10 @@ def _wanted(source: str) -> PriceMap:
     installed = read_litellm()
     if installed is None:
         raise MissingExtra("llmcost prices update --from litellm", "litellm")
-    return PriceMap(only_needed(installed.models), installed.meta)
+    shipped = read(SNAPSHOT).meta
+    # The file of an installed package has the date of its installation; the snapshot knows that of its own release.
+    meta = shipped if installed.meta.version == shipped.version else installed.meta
+    return PriceMap(only_needed(installed.models), meta)
 
 
 def _write(target: Path, data: bytes) -> None:

@@ -7,6 +7,7 @@ map of an installed litellm. The map is read at the first price, not at import.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -263,7 +264,7 @@ class PriceBook:
         near = naming.nearest(self.map.models, owner, name)
         known = f"; nearest known: {', '.join(near)}" if near else ""
         whose = f" of {request.provider}" if request.provider else ""
-        return f'no price for {name!r}{whose}; set one in [tool.llmcost.prices."{name}"]{known}'
+        return f"no price for {name!r}{whose}; set one in [tool.llmcost.prices.{json.dumps(name)}]{known}"
 
 
 def _lists_only_zeros(entry: Entry) -> bool:

@@ -25,7 +25,7 @@ _ARN: Final = re.compile(
     r"^arn:aws[\w-]*:bedrock:(?P<region>[\w-]*):\d*:(inference-profile|foundation-model)/(?P<name>.+)$"
 )
 _FINE_TUNED: Final = re.compile(r"^(ft:[^:]+):.*$")
-_WORDS: Final = re.compile(r"[a-z]+|\d+")
+_ALIKE: Final = 0.35
 
 
 def find(models: Mapping[str, Entry], provider: Provider, names: Iterable[str], region: str | None) -> str | None:
@@ -66,14 +66,19 @@ def _prefixed(prefix: str, name: str, region: str | None) -> str | None:
 
 
 def nearest(models: Mapping[str, Entry], provider: Provider, name: str, count: int = 3) -> list[str]:
-    """Known names of the provider that share the most words with an unknown one; for a hint, never for a price."""
-    wanted = set(_WORDS.findall(name.lower()))
+    """Known names of the provider that look most like an unknown one; for a hint, never for a price."""
+    wanted = _pieces(name)
     scored = []
     for key, entry in models.items():
         if provider.owns(entry.get("litellm_provider", "")):
-            words = set(_WORDS.findall(key.lower()))
-            shared = len(wanted & words)
-            if shared:
-                scored.append((shared / len(wanted | words), key))
-    scored.sort(key=lambda pair: (-pair[0], pair[1]))
-    return [key for score, key in scored[:count] if score >= 0.3]
+            pieces = _pieces(key.rpartition("/")[2])
+            score = len(wanted & pieces) / len(wanted | pieces)
+            if score >= _ALIKE:
+                scored.append((-score, key))
+    return [key for _, key in sorted(scored)[:count]]
+
+
+def _pieces(name: str) -> set[str]:
+    """All runs of three characters, by which names that differ in a letter or a number still look alike."""
+    text = f"^{name.lower()}$"
+    return {text[at : at + 3] for at in range(len(text) - 2)}

@@ -28,7 +28,8 @@ WHOLE = a_call(
         {"k": [1, {"z": None}]}, {"task": "42"},
     ),
     outcome="cancelled", stream=True, chunks=9, time_to_first_chunk=0.2, error_type="429", error_code="slow",
-    service_tier="flex", requested_service_tier="auto", max_tokens=100, attempts=2, requested_model="gpt-5",
+    service_tier="flex", requested_service_tier="auto", region="eu-west-1", max_tokens=100, attempts=2,
+    requested_model="gpt-5",
     budget_action="degrade", budget_name="day", trace_id="t" * 32, span_id="s" * 16, counted_by="x",
     parts=(BilledPart("advisor", Usage(1, 2), Cost("priced", 0.001, 0.0005, 0.0005, 0.0)),),
 )  # fmt: skip

@@ -2,8 +2,8 @@
 
     python bench/price.py [--json]
 
-Each figure is the median of many rounds in microseconds of CPU; the cases take turns, so that a busy machine slows all of
-them. ``ratio`` compares with the floor: a dictionary look-up and two multiplications into a dictionary.
+Each figure is the median of many rounds in microseconds of CPU; the cases take turns, so that a busy machine slows all
+of them. ``ratio`` compares with the floor: a dictionary look-up and two multiplications into a dictionary.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from llmcost.pricing.pricemap import Entry
 from llmcost.pricing.rates import CLASSES, Band, RateCard
 
 Counts = list[tuple[str, int]]
-_SIDE: Final = {name: (0 if each.side == "prompt" else 1, each.detail) for name, each in CLASSES.items()}
+_SIDE: Final = {name: (each.side == "prompt", each.detail) for name, each in CLASSES.items()}
 _NONE: Final = ()
 
 
@@ -46,7 +46,10 @@ def split(usage: Usage) -> Counts:
     Cached tokens may be of any kind, so audio, images and video are billed only as far as the cache leaves room.
     Details that contradict their total are cut to it.
     """
-    return _split_input(usage) + _split_output(usage)
+    counts: Counts = []
+    _split_input(counts, usage)
+    _split_output(counts, usage)
+    return counts
 
 
 def has_details(usage: Usage) -> bool:
@@ -65,54 +68,56 @@ def has_details(usage: Usage) -> bool:
     )
 
 
-def _split_input(usage: Usage) -> Counts:
+def _split_input(counts: Counts, usage: Usage) -> None:
     room = usage.input_tokens or 0
-    counts: Counts = []
     if usage.cache_read_tokens:
         read = min(usage.cache_read_tokens, room)
         room -= read
-        audio = min(usage.audio_cache_read_tokens, read)
-        image = min(usage.image_cache_read_tokens, read - audio)
-        _add(counts, ("cache_read", read - audio - image), ("audio_cache_read", audio), ("image_cache_read", image))
+        if usage.audio_cache_read_tokens or usage.image_cache_read_tokens:
+            audio = min(usage.audio_cache_read_tokens, read)
+            image = min(usage.image_cache_read_tokens, read - audio)
+            read -= _add(counts, ("audio_cache_read", audio), ("image_cache_read", image))
+        counts.append(("cache_read", read))
     if usage.cache_write_tokens:
         written = min(usage.cache_write_tokens, room)
         room -= written
-        an_hour = min(usage.cache_write_1h_tokens, written)
-        _add(counts, ("cache_write", written - an_hour), ("cache_write_1h", an_hour))
-    if usage.audio_input_tokens or usage.image_input_tokens or usage.video_input_tokens or usage.citation_tokens:
+        if usage.cache_write_1h_tokens:
+            written -= _add(counts, ("cache_write_1h", min(usage.cache_write_1h_tokens, written)))
+        counts.append(("cache_write", written))
+    if usage.audio_input_tokens or usage.image_input_tokens or usage.video_input_tokens:
         audio = min(max(usage.audio_input_tokens - usage.audio_cache_read_tokens, 0), room)
         image = min(max(usage.image_input_tokens - usage.image_cache_read_tokens, 0), room - audio)
         video = min(max(usage.video_input_tokens - usage.video_cache_read_tokens, 0), room - audio - image)
-        room -= audio + image + video
-        _add(counts, ("audio_input", audio), ("image_input", image), ("video_input", video))
-        _add(counts, ("citation", usage.citation_tokens))
+        room -= _add(counts, ("audio_input", audio), ("image_input", image), ("video_input", video))
+    if usage.citation_tokens:
+        counts.append(("citation", usage.citation_tokens))
     if room:
         counts.append(("input", room))
-    return counts
 
 
-def _split_output(usage: Usage) -> Counts:
+def _split_output(counts: Counts, usage: Usage) -> None:
     room = usage.output_tokens or 0
-    counts: Counts = []
     if usage.audio_output_tokens or usage.image_output_tokens or usage.video_output_tokens:
         audio = min(usage.audio_output_tokens, room)
         image = min(usage.image_output_tokens, room - audio)
         video = min(usage.video_output_tokens, room - audio - image)
-        room -= audio + image + video
-        _add(counts, ("audio_output", audio), ("image_output", image), ("video_output", video))
+        room -= _add(counts, ("audio_output", audio), ("image_output", image), ("video_output", video))
     if usage.reasoning_tokens:
         reasoning = min(usage.reasoning_tokens, room)
         room -= reasoning
-        _add(counts, ("reasoning", reasoning))
+        counts.append(("reasoning", reasoning))
     if room:
         counts.append(("output", room))
-    return counts
 
 
-def _add(counts: Counts, *parts: tuple[str, int]) -> None:
+def _add(counts: Counts, *parts: tuple[str, int]) -> int:
+    """Add the parts that are not empty; returns their sum."""
+    total = 0
     for part in parts:
         if part[1]:
             counts.append(part)
+            total += part[1]
+    return total
 
 
 def cost(price: Price, usage: Usage) -> Cost:
@@ -146,19 +151,24 @@ def _by_class(
     usd: Mapping[str, float], usage: Usage
 ) -> tuple[float, float, dict[str, float], dict[str, float], Sequence[str]]:
     """The sums of both sides, their details, and the classes without a rate."""
-    sides: tuple[dict[str, float], dict[str, float]] = ({}, {})
-    sums = [0.0, 0.0]
+    prompt = completion = 0.0
+    prompt_details: dict[str, float] = {}
+    completion_details: dict[str, float] = {}
     missing: list[str] = []
     for name, count in split(usage):
         rate = usd.get(name)
         if rate is None:
             missing.append(name)
             continue
-        side, detail = _SIDE[name]
+        in_prompt, detail = _SIDE[name]
         amount = count * rate
-        sums[side] += amount
-        sides[side][detail] = sides[side].get(detail, 0.0) + amount
-    return sums[0], sums[1], sides[0], sides[1], missing
+        if in_prompt:
+            prompt += amount
+            prompt_details[detail] = prompt_details.get(detail, 0.0) + amount
+        else:
+            completion += amount
+            completion_details[detail] = completion_details.get(detail, 0.0) + amount
+    return prompt, completion, prompt_details, completion_details, missing
 
 
 def _says_nothing(usage: Usage) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_THURSDAY: Final = 3
+"""The weekday, counted from Monday, of the first day of Unix time."""
 
 
 def is_off_peak(rules: Mapping[str, Any], at: float) -> bool:
@@ -17,29 +20,32 @@ def is_off_peak(rules: Mapping[str, Any], at: float) -> bool:
     calendar of ``weekday_timezone``. A window includes its start and excludes its end, may pass midnight, and is the
     whole day where both are the same.
     """
-    moment = datetime.fromtimestamp(at, UTC)
-    minute = moment.hour * 60 + moment.minute
+    minute = int(at // 60) % 1440
     if _within(rules.get("hours_utc"), minute):
         return True
-    weekday = moment.astimezone(_zone(rules.get("weekday_timezone"))).isoweekday()
+    weekday = _weekday_at(at, rules.get("weekday_timezone"))
     return any(
-        _on_day(window.get("weekdays"), weekday) and _within(window.get("hours_utc"), minute)
+        _within(window.get("hours_utc"), minute) and _on_day(window.get("weekdays"), weekday)
         for window in rules.get("windows") or ()
         if isinstance(window, Mapping)
     )
 
 
-def _within(windows: Any, minute: int) -> bool:
+def _within(windows: str | Iterable[str] | None, minute: int) -> bool:
     if not windows:
         return False
     for window in (windows,) if isinstance(windows, str) else windows:
-        start, _, end = window.partition("-")
-        begins, ends = _minute(start), _minute(end)
-        if begins < ends and begins <= minute < ends:
-            return True
-        if begins >= ends and (minute >= begins or minute < ends):
+        begins, ends = _minutes(window)
+        if begins <= minute < ends or (begins >= ends and (minute >= begins or minute < ends)):
             return True
     return False
+
+
+@functools.lru_cache(maxsize=256)
+def _minutes(window: str) -> tuple[int, int]:
+    """Start and end of ``HH:MM-HH:MM`` in minutes of the day."""
+    start, _, end = window.partition("-")
+    return _minute(start), _minute(end)
 
 
 def _minute(clock: str) -> int:
@@ -47,19 +53,21 @@ def _minute(clock: str) -> int:
     return int(hours) * 60 + int(minutes or 0)
 
 
-def _on_day(weekdays: Any, weekday: int) -> bool:
-    if weekdays is None:
-        return True
-    return any(_weekday(day) == weekday for day in weekdays)
+def _on_day(weekdays: Iterable[int | str] | None, weekday: int) -> bool:
+    return weekdays is None or any(_weekday(day) == weekday for day in weekdays)
 
 
 def _weekday(day: int | str) -> int:
     return _DAYS.index(day.strip().lower()[:3]) + 1 if isinstance(day, str) else day
 
 
-def _zone(name: str | None) -> tzinfo:
-    if not name:
-        return UTC
+def _weekday_at(at: float, zone: str | None) -> int:
+    if zone is None:
+        return (int(at // 86_400) + _THURSDAY) % 7 + 1
+    return datetime.fromtimestamp(at, _zone(zone)).isoweekday()
+
+
+def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ValueError, ZoneInfoNotFoundError):

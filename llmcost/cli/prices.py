@@ -22,7 +22,11 @@ from llmcost.pricing.lock import mismatch, pin
 from llmcost.pricing.pricemap import SNAPSHOT, PriceMap, compare, only_needed, pack, read, read_litellm
 from llmcost.runtime import price_book
 
-app: Final = typer.Typer(no_args_is_help=True)
+app: Final = typer.Typer(
+    help="The price map in use: renew it, pin it, show a price, explain a cost.",
+    add_completion=False,
+    no_args_is_help=True,
+)
 
 ProviderChoice = Annotated[
     str | None, typer.Option("--provider", help="The provider, as OpenTelemetry or LiteLLM spells it.")

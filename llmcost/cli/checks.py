@@ -32,6 +32,7 @@ _UNPRICED_SHOWN: Final = 10
 _OUR_DISTRO: Final = "opentelemetry-distro"
 _NATIVE: Final = {"anthropic": "anthropic._tracing", "mistralai": "mistralai.extra.observability"}
 """SDKs that make spans of their own, and the module that does so."""
+_OTLP_PORT: Final = 4317
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -220,16 +221,35 @@ def _exporter(around: Surroundings) -> Iterator[Finding]:
     if endpoint is None:
         yield Finding("exporter", True, "no OTLP endpoint is configured: calls go to the local store")
         return
-    parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
-    place = f"{parts.hostname}:{parts.port or _DEFAULT_PORTS.get(parts.scheme, 4317)}"
     try:
-        socket.create_connection((parts.hostname or "", int(place.rpartition(":")[2])), CONNECT_SECONDS).close()
-    except (OSError, ValueError) as exc:
+        host, port = _address(endpoint)
+    except ValueError as exc:  # the endpoint is not shown: it may hold a password
+        yield Finding("exporter", False, f"the OTLP endpoint is no address ({exc})", "correct the endpoint")
+        return
+    try:
+        socket.create_connection((host, port), CONNECT_SECONDS).close()
+    except OSError as exc:
         yield Finding(
-            "exporter", False, f"{place} does not answer ({exc})", "start the collector, or correct the endpoint"
+            "exporter", False, f"{host}:{port} does not answer ({exc})", "start the collector, or correct the endpoint"
         )
     else:
-        yield Finding("exporter", True, f"{place} answers")
+        yield Finding("exporter", True, f"{host}:{port} answers")
+
+
+def _address(endpoint: str) -> tuple[str, int]:
+    """Host and port of an OTLP endpoint, which may lack its scheme.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+    if not parts.hostname:
+        raise ValueError("no host in it")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("its port is no number") from None
+    return parts.hostname, port or _DEFAULT_PORTS.get(parts.scheme, _OTLP_PORT)
 
 
 CHECKS: Final[tuple[Check, ...]] = (_clients, _distro, _double, _map, _prices, _unpriced, _store, _exporter)

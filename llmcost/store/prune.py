@@ -31,13 +31,18 @@ _OLD_SUMS: Final = tuple(
 )
 _OLD_CALLS: Final = "SELECT seq FROM calls WHERE week <= :week AND quarter < :before LIMIT :rows"
 _UNUSED: Final = (
-    ("series", "SELECT DISTINCT series FROM spend_by_series", "SELECT 1 FROM spend_by_series WHERE series = :id"),
+    (
+        "series",
+        "SELECT DISTINCT series FROM spend_by_series",
+        "SELECT series FROM spend_by_series WHERE series IN {ids}",
+    ),
     (
         "origins",
         "SELECT DISTINCT origin FROM spend_by_origin",
-        "SELECT 1 FROM spend_by_origin WHERE week IN (SELECT DISTINCT week FROM calls) AND origin = :id",
+        "SELECT origin FROM spend_by_origin WHERE week IN {weeks} AND origin IN {ids}",
     ),
 )
+"""Tables of names; the names in use; and those of some names that are in use, found by index."""
 
 
 @dataclass(slots=True)
@@ -109,19 +114,31 @@ class _Steps:
         self._connection.executemany("DELETE FROM calls WHERE seq = ?", rows)
         return len(rows)
 
-    def delete_names(self, table: str, used: str, in_use: str) -> int:
+    def delete_names(self, table: str, used: str, among: str) -> int:
         """Delete the names that nothing uses. Each is looked at again in its step: a writer may just have used it."""
         live = {row[0] for row in self._connection.execute(used)}
         idle = [row[0] for row in self._connection.execute(f"SELECT id FROM {table}") if row[0] not in live]
-        statement = f"DELETE FROM {table} WHERE id = :id AND NOT EXISTS ({in_use})"
         deleted = 0
         while idle:
             part, idle = idle[: self._rows], idle[self._rows :]
-            deleted += self._step(functools.partial(self._delete_each, statement, part))
+            deleted += self._step(functools.partial(self._delete_unused, table, among, part))
         return deleted
 
-    def _delete_each(self, statement: str, numbers: list[int]) -> int:
-        return sum(self._connection.execute(statement, {"id": number}).rowcount for number in numbers)
+    def _delete_unused(self, table: str, among: str, numbers: list[int]) -> int:
+        ids, weeks = (f"({', '.join(map(str, some))})" for some in (numbers, self._weeks()))
+        in_use = among.format(ids=ids, weeks=weeks)
+        return self._connection.execute(f"DELETE FROM {table} WHERE id IN {ids} AND id NOT IN ({in_use})").rowcount
+
+    def _weeks(self) -> list[int]:
+        """The weeks with calls, each found by index."""
+        weeks, week = list[int](), -1
+        while True:
+            (week,) = self._connection.execute(
+                "SELECT min(week) FROM spend_by_origin WHERE week > ?", (week,)
+            ).fetchone()
+            if week is None:
+                return weeks
+            weeks.append(week)
 
     def shrink(self) -> None:
         """Give free pages back to the disk, some at a time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from llmcost.insight.incidents import SEVERITIES, Severity
+from llmcost.insight.incidents import HOLD_S, SEVERITIES, IncidentGate, Severity, worst
 from llmcost.insight.spend import TEN_MINUTES, SpendJudge
 from llmcost.insight.state import Resumable
 from llmcost.insight.two_sided import MetricJudge
@@ -22,20 +22,23 @@ class Detector(Resumable):
     Args:
         bucket_s: length of a bucket in seconds.
         two_sided: for other measures than spend, where a fall matters as much as a rise.
-
-    Attributes:
-        judge: what is known of the bucket closed last: its ``grade`` and ``expected`` value.
     """
 
-    __slots__ = ("_bucket", "_bucket_s", "_calls", "_cost", "judge")
-    STATE: ClassVar[tuple[str, ...]] = ("_bucket", "_calls", "_cost", "judge")
+    __slots__ = ("_bucket", "_bucket_s", "_calls", "_cost", "_gate", "_judge")
+    STATE: ClassVar[tuple[str, ...]] = ("_bucket", "_calls", "_cost", "_gate", "_judge")
 
     def __init__(self, bucket_s: float = TEN_MINUTES, *, two_sided: bool = False) -> None:
         self._bucket_s = bucket_s
         self._bucket: int | None = None
         self._cost = 0.0
         self._calls = 0
-        self.judge: SpendJudge | MetricJudge = MetricJudge() if two_sided else SpendJudge(bucket_s)
+        self._gate = IncidentGate(max(1, int(HOLD_S / bucket_s)))
+        self._judge: SpendJudge | MetricJudge = MetricJudge() if two_sided else SpendJudge(bucket_s)
+
+    @property
+    def expected(self) -> float:
+        """The usual value of the bucket that was closed last."""
+        return self._judge.expected
 
     def update(self, ts: float, cost: float, calls: int = 1) -> Severity | None:
         """Book spend, and close the buckets that are over by then.
@@ -59,14 +62,19 @@ class Detector(Resumable):
         return alert
 
     def _turn_to(self, bucket: int) -> Severity | None:
-        worst: Severity | None = None
-        at = self._bucket if self._bucket is not None else bucket
+        alerts: list[Severity | None] = []
+        at = bucket if self._bucket is None else self._bucket
         longest = int(_LONGEST_SILENCE_S / self._bucket_s)
         while at < bucket:
-            alert = self.judge.judge(self._cost, self._calls, at * self._bucket_s % _DAY)
+            alerts.append(self._close(at * self._bucket_s % _DAY))
             self._cost, self._calls = 0.0, 0
-            if alert and (worst is None or SEVERITIES.index(alert) > SEVERITIES.index(worst)):
-                worst = alert
             at = max(at + 1, bucket - longest)
         self._bucket = bucket
-        return worst
+        return worst(alerts)
+
+    def _close(self, second_of_day: float) -> Severity | None:
+        if isinstance(self._judge, SpendJudge):
+            return self._gate.passes(self._judge.weigh(self._cost, self._calls, second_of_day))
+        # News is rare already: it needs no gate.
+        level = int(self._judge.weigh(self._cost, second_of_day))
+        return SEVERITIES[level - 1] if level else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final, Literal
 
 from llmcost.insight.state import Resumable
@@ -10,6 +10,8 @@ from llmcost.insight.state import Resumable
 Severity = Literal["low", "medium", "high"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high")
 
+HOLD_S: Final = 6 * 3600.0
+"""An incident is over after so long below its severity."""
 _NEVER: Final = -(10**9)
 _WORSE: Final = 1.5
 """Grades above the worst so far that are an escalation."""
@@ -28,6 +30,11 @@ def grade(score: float, levels: Sequence[float]) -> float:
             return index + (score - below) / (level - below)
         below = level
     return len(levels) * score / below
+
+
+def worst(alerts: Iterable[Severity | None]) -> Severity | None:
+    """The most severe of several alerts; None where there is none."""
+    return max((alert for alert in alerts if alert), key=SEVERITIES.index, default=None)
 
 
 class IncidentGate(Resumable):

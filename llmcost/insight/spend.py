@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Final, Literal
 
-from llmcost.insight.incidents import IncidentGate, Severity, grade
+from llmcost.insight.incidents import grade
 from llmcost.insight.state import Resumable
 from llmcost.insight.unit_price import UnitPrice
 from llmcost.insight.volume import SLOTS, VolumeScore
@@ -14,7 +14,6 @@ Channel = Literal["volume", "unit"]
 
 TEN_MINUTES: Final = 600.0
 _DAY: Final = 86400.0
-_HOLD_S: Final = 6 * 3600.0
 VOLUME_LEVELS: Final = (6.4, 8.9, 15.0)
 """Scores for about 3, 0.9 and 0.25 alerts a key and week on the visible LLM keys."""
 UNIT_LEVELS: Final = (1.1, 1.2, 1.35)
@@ -22,24 +21,21 @@ UNIT_LEVELS: Final = (1.1, 1.2, 1.35)
 
 
 class SpendJudge(Resumable):
-    """Judges one bucket after the other.
+    """Weighs one bucket after the other.
 
     Attributes:
-        grade: how bad the last bucket was: 1 low, 2 medium, 3 high and above.
-        channel: what the grade comes from.
+        channel: what the last grade comes from.
         expected: the usual spend of the last bucket, USD.
     """
 
-    __slots__ = ("_gate", "_seen", "_unit", "_volume", "_warm", "channel", "expected", "grade")
-    STATE: ClassVar[tuple[str, ...]] = ("_gate", "_seen", "_unit", "_volume")
+    __slots__ = ("_seen", "_unit", "_volume", "_warm", "channel", "expected")
+    STATE: ClassVar[tuple[str, ...]] = ("_seen", "_unit", "_volume")
 
     def __init__(self, bucket_s: float) -> None:
-        self._gate = IncidentGate(max(1, int(_HOLD_S / bucket_s)))
         self._volume = VolumeScore(bucket_s / TEN_MINUTES)
         self._unit = UnitPrice()
         self._warm = int(_DAY / bucket_s)
         self._seen = 0
-        self.grade = 0.0
         self.channel: Channel = "volume"
         self.expected = 0.0
 
@@ -48,13 +44,8 @@ class SpendJudge(Resumable):
         """The usual cost of a call, USD; None before the first call."""
         return None if self._unit.usual is None else math.exp(self._unit.usual)
 
-    @property
-    def open(self) -> bool:
-        """Whether an incident is going on."""
-        return self._gate.open
-
-    def judge(self, cost: float, calls: int, second_of_day: float) -> Severity | None:
-        """The severity to report for a bucket, or None. Nothing is reported on a key's first day."""
+    def weigh(self, cost: float, calls: float, second_of_day: float) -> float:
+        """How bad a bucket is: 1 low, 2 medium, 3 high and above. Always 0 on a key's first day."""
         slot = int(second_of_day * SLOTS // _DAY)
         self.expected = self._volume.expected(slot)
         start_rate = 1 / (self._seen + 2)
@@ -62,5 +53,4 @@ class SpendJudge(Resumable):
         unit = grade(self._unit.score(cost, calls, start_rate), UNIT_LEVELS)
         self._seen += 1
         self.channel = "unit" if unit > volume else "volume"
-        self.grade = max(volume, unit)
-        return self._gate.passes(self.grade if self._seen > self._warm else 0.0)
+        return max(volume, unit) if self._seen > self._warm else 0.0

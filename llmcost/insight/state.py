@@ -6,6 +6,7 @@ result is JSON.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -38,7 +39,7 @@ class Resumable:
 def _plain(value: Any) -> Plain:
     if isinstance(value, Resumable):
         return value.dump()
-    if isinstance(value, (list, tuple, deque)):
+    if isinstance(value, (list, tuple, deque, array)):
         return [_plain(item) for item in value]
     plain: Plain = value
     return plain
@@ -51,6 +52,8 @@ def _restored(current: Any, value: Any) -> Any:
         return current
     if isinstance(current, deque):
         return deque(value, current.maxlen)
+    if isinstance(current, array):
+        return array(current.typecode, value)
     if isinstance(current, tuple) and current and isinstance(current[0], Resumable):
         for part, state in zip(current, value, strict=True):
             part.load(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import ClassVar, Final
 
 from llmcost.insight.state import Resumable
@@ -27,7 +28,7 @@ class TailMeter(Resumable):
     def __init__(self, overshoot: float, quiet: int) -> None:
         self._overshoot = overshoot
         self._quiet = quiet
-        self._counts = [0] * _BINS
+        self._counts = array("L", [0]) * _BINS
         self._most = 0.0
         self._seen = 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from typing import ClassVar, Final
 
-from llmcost.insight.incidents import SEVERITIES, Severity
 from llmcost.insight.moments import Moments, clamp
 from llmcost.insight.state import Resumable
 from llmcost.insight.tails import TailMeter
@@ -24,12 +23,7 @@ _CEILING: Final = 99.0
 
 class MetricJudge(Resumable):
     """Three views, the rarest of which counts: distance from all history, from the habit at this hour, and the size of
-    the step from the bucket before.
-
-    Attributes:
-        grade: how bad the last bucket was: 1 low, 2 medium, 3 high.
-        expected: the mean of all history.
-    """
+    the step from the bucket before."""
 
     __slots__ = (
         "_all",
@@ -41,7 +35,6 @@ class MetricJudge(Resumable):
         "_seen",
         "_steps",
         "_tails",
-        "grade",
     )
     STATE: ClassVar[tuple[str, ...]] = __slots__
 
@@ -55,21 +48,18 @@ class MetricJudge(Resumable):
         self._peaks: deque[list[float]] = deque()
         self._before = 0.0
         self._seen = 0
-        self.grade = 0.0
 
     @property
     def expected(self) -> float:
-        """The usual value."""
+        """The mean of all history."""
         return self._all.mean
 
-    def judge(self, value: float, calls: int, second_of_day: float) -> Severity | None:  # noqa: ARG002 - one face
-        """The severity to report for a bucket, or None."""
+    def weigh(self, value: float, second_of_day: float) -> float:
+        """How bad a bucket is, where that is news: 1 low, 2 medium, 3 high; else 0."""
         score = self._score(value, int(second_of_day // 3600))
         self._seen += 1
-        level = sum(1 for threshold in _LEVELS if score >= threshold)
         news = self._is_news(score) and self._seen > _WARM
-        self.grade = float(level)
-        return SEVERITIES[level - 1] if news and level else None
+        return float(sum(1 for level in _LEVELS if score >= level)) if news else 0.0
 
     def _is_news(self, score: float) -> bool:
         """Whether the score is above all in memory (a queue of falling peaks); then remember it."""

@@ -27,7 +27,7 @@ class UnitPrice(Resumable):
         self.usual: float | None = None
         self._above = 0.0
 
-    def score(self, cost: float, calls: int, start_rate: float) -> float:
+    def score(self, cost: float, calls: float, start_rate: float) -> float:
         """How far above the usual a call of this bucket is: a log ratio, weaker where there are few calls. Then learn.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import ClassVar, Final
 
 from llmcost.insight.moments import Moments, clamp
@@ -66,8 +67,8 @@ class VolumeScore(Resumable):
         self._scale = 0.0
         self._level = 0.0
         self._habit = 0.8
-        self._hours = [0.0] * SLOTS
-        self._seen_hours = [0] * SLOTS
+        self._hours = array("d", [0.0]) * SLOTS
+        self._seen_hours = array("L", [0]) * SLOTS
         self._seen = 0
         self._tails = tuple(TailMeter(_OVERSHOOT, _QUIET_BUCKETS) for _ in range(3))
 
@@ -89,7 +90,7 @@ class VolumeScore(Resumable):
         half_day, some_days, hours = self._tails
         rare = half_day.rarity(near) + some_days.rarity(far) + hours.rarity(unusual)
         self._learn(value, logged, strange, slot)
-        matters = min(max(strange / _MATTERS, 0.0), 1.0)
+        matters = min(max(strange / _MATTERS, 0.0), 1.0) ** 3
         return matters * max(0.0, rare + _PLAIN_SHARE * (near + 2 * unusual))
 
     def _begin(self, value: float) -> None:

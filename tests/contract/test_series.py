@@ -10,10 +10,11 @@ import importlib.util
 import os
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-from llmcost.insight import Detector, Forecaster
+from llmcost.insight import Anomaly, Detector, Forecaster, Sample, Scope, Watch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("LLMCOST_SHARED", REPOSITORY.parent / "shared")) / "data" / "series"
@@ -95,6 +96,41 @@ def test_each_severity_has_its_alert_budget(faults: dict[str, dict[str, float]])
     assert faults["ADAPTER low+"]["alerts_key_week"] <= 3.0
     assert faults["ADAPTER low+"]["R"] >= 0.66
     assert faults["ADAPTER high"]["alerts_key_week"] <= 0.35
+
+
+CAUSES = {"loop": "calls", "swap": "model", "retry": "retries", "leak": "calls"}
+
+
+def _reports(scorer: ModuleType, key: str, kind: str, cost: dict[str, Any], calls: dict[str, Any]) -> list[Anomaly]:
+    """What the watch reports of one injected fault, while it counts as found."""
+    spend, made, start = scorer.inject(key, cost[key], calls[key], kind)
+    begin = 1735776000.0
+    watch, scope, found = Watch(), Scope("user", key), []
+    for bucket in range(len(spend)):
+        count = int(made[bucket])
+        sample = Sample(
+            cost=float(spend[bucket]),
+            calls=count,
+            retries=max(0, count - int(calls[key][bucket])) if kind == "retry" else 0,
+            model="dearer" if kind == "swap" and bucket >= start else "usual",
+        )
+        found += watch.update(begin + bucket * 600, [scope], sample)
+        found += watch.advance(begin + (bucket + 1) * 600)
+    first, last = begin + (start + 1) * 600, begin + (start + scorer.WIN[kind]) * 600
+    return [report for report in found if first <= report.timestamp <= last and report.event != "closed"]
+
+
+def test_the_cause_is_right(scorer: ModuleType) -> None:
+    cost, calls = scorer.load_llm(str(DATA))
+    right = wrong = 0
+    for key in sorted(cost)[::3]:
+        for kind, cause in CAUSES.items():
+            reports = _reports(scorer, key, kind, cost, calls)
+            if reports:
+                right += reports[-1].cause == cause
+                wrong += reports[-1].cause != cause
+    assert right >= 0.9 * (right + wrong)
+    assert right >= 40
 
 
 def test_measures_of_other_kinds(scorer: ModuleType) -> None:

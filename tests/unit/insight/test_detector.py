@@ -76,7 +76,7 @@ def test_a_runaway_loop_is_seen_in_its_first_bucket(key: Key) -> None:
     began = key.now
     assert key.live(3, calls=30.0) == ["high"]
     assert key.alerts[-1][0] == began
-    assert key.detector.judge.expected < 0.5
+    assert key.detector.expected < 0.5
 
 
 def test_a_dearer_model_is_seen_within_half_an_hour(key: Key) -> None:
@@ -164,7 +164,7 @@ def test_the_state_stays_small(two_sided: bool) -> None:
 
 def test_a_long_silence_is_learnt_in_bounded_time(key: Key) -> None:
     key.detector.update(START + 10_000 * 86400, 0.0, 0)
-    assert key.detector.judge.expected < 0.05
+    assert key.detector.expected < 0.05
 
 
 def test_late_spend_counts_in_the_open_bucket(key: Key) -> None:

@@ -1,0 +1,72 @@
+"""What the watch reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+
+from llmcost.insight.causes import Cause, Change, Profile, describe
+from llmcost.insight.incidents import Severity
+
+Event = Literal["opened", "escalated", "closed"]
+ScopeKind = Literal["global", "user", "label", "model"]
+
+
+class Scope(NamedTuple):
+    """Whose spend: ``Scope("label", "summarization")``; the whole program is ``GLOBAL``."""
+
+    kind: ScopeKind
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" if self.name else self.kind
+
+
+GLOBAL = Scope("global")
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """A report of an incident: that it opened, got worse, or is over.
+
+    Attributes:
+        event: what happened to the incident.
+        timestamp: when that was known, Unix seconds.
+        since: begin of the first bucket of the incident, Unix seconds.
+        scope: whose spend.
+        expected: usual spend in the buckets of the incident so far, USD.
+        actual: their spend, USD.
+        excess: money above the usual so far, USD.
+        severity: the worst so far.
+        cause: what changed.
+        change: what it was before and after.
+        before: the usual calls.
+        after: the calls of the incident.
+    """
+
+    event: Event
+    timestamp: float
+    since: float
+    scope: Scope
+    expected: float
+    actual: float
+    excess: float
+    severity: Severity
+    cause: Cause
+    change: Change
+    before: Profile
+    after: Profile
+
+    @property
+    def incident(self) -> str:
+        """The incident's name, the same in every process that saw the same buckets: the claim on it goes by this."""
+        return f"{self.scope.kind}:{self.scope.name}:{int(self.since)}"
+
+    @property
+    def description(self) -> str:
+        """One sentence: since when, whose, what changed, and how much money so far. Times are UTC."""
+        since = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M")
+        over = " (over)" if self.event == "closed" else ""
+        change = describe(self.cause, self.before, self.after)
+        return f"Since {since}{over}, {self.scope}: {change}. ${self.excess:,.2f} above the usual so far."

@@ -1,0 +1,109 @@
+"""Why spend is out of the ordinary: what changed most between the usual calls and those of the incident."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Cause = Literal["model", "tokens", "price", "calls", "retries", "errors"]
+
+_SHARE_RISE: Final = 0.1
+_DEARER: Final = math.log(1.3)
+_MAIN_PART: Final = 0.35
+"""A call's cost explains a rise if it makes up so much of it, on the scale of logs."""
+_TOKENS_PART: Final = 0.5
+_SAME: Final = 0.8
+"""Ratios nearer to 1 than this are told as unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A key's calls over some time. None stands for unknown.
+
+    Attributes:
+        calls: calls a bucket.
+        call_cost: USD a call.
+        call_tokens: tokens a call.
+        errors: share of failed calls.
+        retries: share of repeated calls.
+        model: the model of most calls.
+    """
+
+    calls: float
+    call_cost: float | None
+    call_tokens: float | None
+    errors: float
+    retries: float
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changed, before and after: a number, or a model's name."""
+
+    measure: str
+    before: float | str | None
+    after: float | str | None
+
+
+def explain(before: Profile, after: Profile, *, dearer_calls: bool = False) -> tuple[Cause, Change]:
+    """The cause of an incident and the change that shows it.
+
+    Args:
+        before: the usual calls.
+        after: the calls of the incident.
+        dearer_calls: the cost of a call is what was found; a rise in their number is then no explanation.
+    """
+    if after.retries - before.retries >= _SHARE_RISE:
+        return "retries", Change("share of retries", before.retries, after.retries)
+    dearer, more = _log_ratio(after.call_cost, before.call_cost), _log_ratio(after.calls, before.calls)
+    if dearer >= _DEARER and (dearer_calls or dearer >= _MAIN_PART * (dearer + max(more, 0.0))):
+        return _explain_call(before, after, dearer)
+    if after.errors - before.errors >= _SHARE_RISE:
+        return "errors", Change("share of errors", before.errors, after.errors)
+    return "calls", Change("calls a bucket", before.calls, after.calls)
+
+
+def _explain_call(before: Profile, after: Profile, dearer: float) -> tuple[Cause, Change]:
+    """Why a call became dearer: another model, more tokens, or else a higher price."""
+    if before.model and after.model and before.model != after.model:
+        return "model", Change("model", before.model, after.model)
+    if _log_ratio(after.call_tokens, before.call_tokens) >= _TOKENS_PART * dearer:
+        return "tokens", Change("tokens a call", before.call_tokens, after.call_tokens)
+    return "price", Change("cost a call", before.call_cost, after.call_cost)
+
+
+def _log_ratio(after: float | None, before: float | None) -> float:
+    if not after or not before:
+        return 0.0
+    return math.log(after / before)
+
+
+# --- words ------------------------------------------------------------------------------------------------------
+
+
+def describe(cause: Cause, before: Profile, after: Profile) -> str:
+    """The change in words, without time and scope."""
+    calls = _rise("calls", before.calls, after.calls, "{:,.0f} a bucket")
+    price = _rise("cost of a call", before.call_cost, after.call_cost, "${:.4g}")
+    tokens = _rise("tokens of a call", before.call_tokens, after.call_tokens, "{:,.0f}")
+    told: dict[Cause, tuple[str, ...]] = {
+        "retries": (f"share of retries {before.retries:.0%} → {after.retries:.0%}", calls),
+        "errors": (f"share of errors {before.errors:.0%} → {after.errors:.0%}", calls),
+        "model": (price, f"{before.model} became {after.model}", calls),
+        "tokens": (price, tokens, calls),
+        "price": (price, calls),
+        "calls": (calls, price),
+    }
+    return "; ".join(told[cause])
+
+
+def _rise(what: str, before: float | None, after: float | None, number: str) -> str:
+    if after is None:
+        return f"{what} unknown"
+    if not before:
+        return f"{what} {number.format(after)}, where there were none"
+    if _SAME < after / before < 1 / _SAME:
+        return f"{what} unchanged"
+    return f"{what} x{after / before:.2g} ({number.format(before)} → {number.format(after)})"

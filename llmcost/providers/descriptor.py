@@ -26,6 +26,15 @@ REQUEST_FIELDS: Final = frozenset(
 )
 RESPONSE_FIELDS: Final = frozenset({"model", "id", "finish_reasons", "service_tier", "usage", "status"})
 ASKED: Final = frozenset({"images", "seconds", "characters"})
+PROVIDER_KEYS: Final = frozenset({"name", "hosts", "ports", "route", "shape", "skip", "compatible"})
+ROUTE_KEYS: Final = frozenset({"path", "shape", "method", "provider", "operation", "poll", "stream"})
+TALLY_KEYS: Final = frozenset({"field", "path", "where", "sum"})
+STREAM_KEYS: Final = frozenset({"end", "end_path", "end_values", "watch", "texts", "lines"})
+BIG_KEYS: Final = frozenset({"bulk", "tail", "deep", "texts"})
+SHAPE_KEYS: Final = frozenset(
+    {"like", "operation", "needs", "request", "request_defaults", "request_bulk", "response", "names", "usage"}
+    | {"complete", "merge", "counts", "tally", "asked", "cost", "function", "big", "stream", "error", "refusal"}
+)
 ERROR_FIELDS: Final = frozenset({"mark", "type", "code"})
 
 
@@ -33,13 +42,12 @@ ERROR_FIELDS: Final = frozenset({"mark", "type", "code"})
 class Tally:
     """A count of items in a response: those at ``path`` whose fields have the values of ``where``.
 
-    ``once`` counts at most one; ``sum`` adds up the numbers at a path of the items instead.
+    ``sum`` adds up the numbers at a path of the items instead.
     """
 
     field: str
     path: Path
     where: tuple[tuple[Path, tuple[Any, ...]], ...]
-    once: bool
     sum: Path | None
 
 
@@ -198,7 +206,7 @@ class Compiler:
         return [self._provider(name, where, document) for name, (where, document) in self._documents.items()]
 
     def _provider(self, name: str, where: str, document: Mapping[str, Any]) -> Provider:
-        _known(where, document, {"name", "hosts", "ports", "route", "shape", "skip", "compatible"})
+        _known(where, document, PROVIDER_KEYS)
         routes = tuple(
             self._route(name, where, path, row)
             for row in document.get("route", ())
@@ -214,7 +222,7 @@ class Compiler:
         )
 
     def _route(self, provider: str, where: str, path: str, row: Mapping[str, Any]) -> Route:
-        _known(where, row, {"path", "shape", "method", "provider", "operation", "poll", "stream"})
+        _known(where, row, ROUTE_KEYS)
         shape = self._shape(where, provider, str(row.get("shape")))
         return Route(
             row.get("provider", provider),
@@ -252,20 +260,14 @@ class Compiler:
         return where, merged
 
 
-_SHAPE_KEYS: Final = frozenset(
-    {"like", "operation", "needs", "request", "request_defaults", "request_bulk", "response", "names", "usage"}
-    | {"complete", "merge", "counts", "tally", "asked", "cost", "function", "big", "stream", "error", "refusal"}
-)
-
-
 def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
     where = f"{where}: shape.{name}"
-    _known(where, table, _SHAPE_KEYS)
+    _known(where, table, SHAPE_KEYS)
     function = table.get("function")
     if function is not None and function not in FUNCTIONS:
         raise ConfigError(f"{where}: unknown function {function!r}")
     big, stream = _table(where, table, "big"), _table(where, table, "stream")
-    _known(where, big, {"bulk", "tail", "deep", "texts"})
+    _known(where, big, BIG_KEYS)
     request = _fields(where, _table(where, table, "request"), REQUEST_FIELDS)
     return Shape(
         name=name,
@@ -298,7 +300,7 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
 
 
 def _stream(where: str, table: Mapping[str, Any]) -> Stream:
-    _known(where, table, {"end", "end_path", "end_values", "watch", "texts", "lines"})
+    _known(where, table, STREAM_KEYS)
     end_path, values = table.get("end_path"), tuple(table.get("end_values", ()))
     marks = [value for value in values if isinstance(value, str)]
     if end_path and not marks:
@@ -314,7 +316,7 @@ def _stream(where: str, table: Mapping[str, Any]) -> Stream:
 
 
 def _tally(where: str, row: Mapping[str, Any]) -> Tally:
-    _known(where, row, {"field", "path", "where", "once", "sum"})
+    _known(where, row, TALLY_KEYS)
     conditions = tuple(
         (paths.parse(key), tuple(value) if isinstance(value, list) else (value,))
         for key, value in row.get("where", {}).items()
@@ -323,7 +325,6 @@ def _tally(where: str, row: Mapping[str, Any]) -> Tally:
         row["field"],
         paths.parse(row["path"]),
         conditions,
-        bool(row.get("once", False)),
         paths.parse(row["sum"]) if "sum" in row else None,
     )
 

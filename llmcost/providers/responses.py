@@ -13,6 +13,9 @@ from llmcost.providers.functions import Counts, Stated
 from llmcost.providers.requests import RequestFacts
 from llmcost.providers.usage import build, count, flatten, merge, number
 
+_INSTEAD_OF_TOKENS: Final = frozenset({"input_seconds", "input_characters"})
+"""What a response also tells, but bills only where it does not count tokens."""
+
 _OTHER_ERROR: Final = "_OTHER"
 
 
@@ -157,7 +160,7 @@ class Collector:
         if tally.sum is not None:
             found = sum(number(paths.get(item, tally.sum)) or 0 for item in items)
         if found:
-            self._tallies[tally.field] = 1 if tally.once else max(found, self._tallies.get(tally.field, 0))
+            self._tallies[tally.field] = max(found, self._tallies.get(tally.field, 0))
 
     def _fail(self, document: Mapping[str, Any]) -> None:
         error = self._shape.error
@@ -203,8 +206,10 @@ class Collector:
             counts = count(flat, shape.usage)
             if shape.function is not None:
                 parts = shape.function(Stated(counts, flat, self._usage))
+        by_token = "input_tokens" in counts
         for field, value in (*self._counts.items(), *self._tallies.items()):
-            counts.setdefault(field, value)
+            if not (by_token and field in _INSTEAD_OF_TOKENS):
+                counts.setdefault(field, value)
         if self.error is None and http_status < 400:
             for field, name in shape.asked.items():
                 asked = request.asked(name)

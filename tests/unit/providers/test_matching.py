@@ -188,3 +188,19 @@ def test_a_faulty_toml_is_named(tmp_path: Path, old: str, new: str, message: str
     path.write_text(MADE_UP.replace(old, new), encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
         registry(extra=(path,))
+
+
+def test_every_called_shape_can_be_refused() -> None:
+    made = registry()
+    made.load()
+    for url in (
+        "https://api.openai.com/v1/chat/completions",
+        "https://api.openai.com/v1/responses",
+        "https://api.anthropic.com/v1/messages",
+        "https://generativelanguage.googleapis.com/v1beta/models/m:generateContent",
+        "https://api.cohere.com/v2/chat",
+        "http://localhost:11434/api/chat",
+    ):
+        endpoint = find("POST", url)
+        assert endpoint is not None
+        assert "$message" in str(endpoint.shape.refusal)

@@ -124,12 +124,18 @@ def providers() -> str:
     parts.append("## What a provider's file may name")
     parts.append("A provider is one TOML file in `llmcost/providers/data`, and fixtures.")
     keys = {
-        "request": descriptor.REQUEST_FIELDS,
-        "response": descriptor.RESPONSE_FIELDS,
-        "usage": usage.FIELDS,
-        "error": descriptor.ERROR_FIELDS,
+        "the file": descriptor.PROVIDER_KEYS,
+        "`[[route]]`": descriptor.ROUTE_KEYS,
+        "`[shape.NAME]`": descriptor.SHAPE_KEYS,
+        "`[shape.NAME.request]`": descriptor.REQUEST_FIELDS,
+        "`[shape.NAME.response]`": descriptor.RESPONSE_FIELDS,
+        "`[shape.NAME.usage]`, `.counts`, `.asked`": usage.FIELDS,
+        "`[[shape.NAME.tally]]`": descriptor.TALLY_KEYS,
+        "`[shape.NAME.big]`": descriptor.BIG_KEYS,
+        "`[shape.NAME.stream]`": descriptor.STREAM_KEYS,
+        "`[shape.NAME.error]`": descriptor.ERROR_FIELDS,
     }
-    parts.append(table(("table", "keys"), [(f"`[shape.NAME.{name}]`", code(sorted(keys[name]))) for name in keys]))
+    parts.append(table(("table", "keys"), [(name, code(sorted(found))) for name, found in keys.items()]))
     return "\n\n".join(parts)
 
 

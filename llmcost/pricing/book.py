@@ -153,6 +153,8 @@ class PriceBook:
 
         A call without a price is counted, and the first of each model is logged.
         """
+        if usage.images:
+            request = self._sized(request, usage)
         resolved = self._cache.get(request)
         if resolved is None:
             resolved = self._resolve(request)
@@ -168,6 +170,7 @@ class PriceBook:
 
     def explain(self, request: PriceRequest, usage: Usage, at: datetime | float | None = None) -> Receipt:
         """The receipt of a call: what :meth:`price_call` computes, line by line. Nothing is counted or logged."""
+        request = self._sized(request, usage)
         resolved = self._cache.get(request) or self._resolve(request)
         price = resolved.at(self._moment(at))
         if price is None:
@@ -237,6 +240,15 @@ class PriceBook:
         terms, note = terms_of(price.entry, request, off_peak=True)
         card = compile_card(price.entry, terms)
         return Price(price.key, card, price.entry, price.source, price.date, terms.suffix, owner.tools, note=note)
+
+    def _sized(self, request: PriceRequest, usage: Usage) -> PriceRequest:
+        """The request for images of their size and quality, where the map has such an entry and no tokens are told."""
+        if usage.images and not usage.output_tokens:
+            for name in naming.sized(request.response_model or request.request_model or "", usage):
+                sized = request._replace(response_model=name, request_model=None)
+                if naming.find(self.map.models, provider(request.provider), [name], request.region):
+                    return sized
+        return request
 
     def _own_rows(self, request: PriceRequest) -> tuple[Row, ...]:
         """The user's rows for a call: for the name that was asked for, else for the one that answered."""

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote
 
+from llmcost.calls import Usage
 from llmcost.pricing.pricemap import Entry
 from llmcost.pricing.tables import Provider
 
@@ -25,6 +26,8 @@ _ARN: Final = re.compile(
     r"^arn:aws[\w-]*:bedrock:(?P<region>[\w-]*):\d*:(inference-profile|foundation-model)/(?P<name>.+)$"
 )
 _FINE_TUNED: Final = re.compile(r"^(ft:[^:]+):.*$")
+_SIZE: Final = re.compile(r"(\d+)(?:x|-x-)(\d+)")
+_USUAL_QUALITY: Final = "standard"
 _ALIKE: Final = 0.35
 
 
@@ -63,6 +66,15 @@ def _prefixed(prefix: str, name: str, region: str | None) -> str | None:
     if "{region}" in prefix:
         return prefix.format(region=region) + name if region else None
     return prefix + name
+
+
+def sized(name: str, usage: Usage) -> Iterator[str]:
+    """The names of an image model's entries for one size: ``hd/1024-x-1024/dall-e-3``, ``1024-x-1024/dall-e-3``."""
+    found = _SIZE.fullmatch(usage.image_size or "")
+    if found and name:
+        size = f"{found[1]}-x-{found[2]}"
+        yield f"{usage.image_quality or _USUAL_QUALITY}/{size}/{name}"
+        yield f"{size}/{name}"
 
 
 def nearest(models: Mapping[str, Entry], provider: Provider, name: str, count: int = 3) -> list[str]:

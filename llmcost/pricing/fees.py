@@ -32,21 +32,24 @@ class Fee:
 class Unit:
     """A unit of usage: its attribute of ``Usage``, its kind on the receipt, the fields that may price it, best first.
 
-    ``instead`` is the class of tokens that measures the same thing: where it is billed, the unit is not.
+    ``instead`` are the classes of tokens that measure the same thing: where one is billed, the unit is not.
     """
 
     attribute: str
     kind: str
     fields: tuple[str, ...]
-    instead: str | None = None
+    instead: frozenset[str] = frozenset()
 
+
+_AUDIO: Final = frozenset({"input", "audio_input"})
+_OUTPUT: Final = frozenset({"output", "audio_output", "image_output", "video_output"})
 
 UNITS: Final = (
-    Unit("input_characters", "input characters", ("input_cost_per_character",), "input"),
-    Unit("output_characters", "output characters", ("output_cost_per_character",), "output"),
-    Unit("input_seconds", "input seconds", ("input_cost_per_audio_per_second", "input_cost_per_second"), "input"),
-    Unit("video_input_seconds", "video seconds", ("input_cost_per_video_per_second",), "input"),
-    Unit("input_images", "input images", ("input_cost_per_image",), "input"),
+    Unit("input_characters", "input characters", ("input_cost_per_character",), frozenset({"input"})),
+    Unit("output_characters", "output characters", ("output_cost_per_character",), _OUTPUT),
+    Unit("input_seconds", "input seconds", ("input_cost_per_audio_per_second", "input_cost_per_second"), _AUDIO),
+    Unit("video_input_seconds", "video seconds", ("input_cost_per_video_per_second",), frozenset({"video_input"})),
+    Unit("input_images", "input images", ("input_cost_per_image",), frozenset({"image_input"})),
     Unit("queries", "queries", ("input_cost_per_query",)),
     Unit("pages", "pages", ("ocr_cost_per_page",)),
     Unit("annotated_pages", "annotated pages", ("annotation_cost_per_page",)),
@@ -96,7 +99,7 @@ def fees(usage: Usage, pricing: Pricing) -> list[Fee]:
 def _plain(usage: Usage, pricing: Pricing) -> Iterator[Fee]:
     for unit in UNITS:
         count = getattr(usage, unit.attribute)
-        if not count or (unit.instead is not None and unit.instead in pricing.billed):
+        if not count or unit.instead & pricing.billed:
             continue
         usd, name = _rate(pricing, unit.fields)
         yield Fee(unit.kind, count, usd, name)
@@ -120,7 +123,7 @@ def _requests(_usage: Usage, pricing: Pricing) -> Iterator[Fee]:
 
 
 def _video(usage: Usage, pricing: Pricing) -> Iterator[Fee]:
-    if not usage.output_seconds or "output" in pricing.billed:
+    if not usage.output_seconds or _OUTPUT & pricing.billed:
         return
     names = ["output_cost_per_video_per_second", "output_cost_per_second"]
     if usage.video_resolution:
@@ -131,7 +134,7 @@ def _video(usage: Usage, pricing: Pricing) -> Iterator[Fee]:
 
 def _images(usage: Usage, pricing: Pricing) -> Iterator[Fee]:
     """Images by the piece: at the price of their size, else the flat one, else by the pixel."""
-    if not usage.images or pricing.billed & {"output", "image_output"}:
+    if not usage.images or _OUTPUT & pricing.billed:
         return
     names = ["output_cost_per_image"]
     if usage.image_size:

@@ -67,6 +67,7 @@ def priced(usage: Usage, **fields: Any) -> float | None:
     [
         # Where tokens are told and priced they are billed, and what measures the same thing is not.
         (Usage(1_000, 0, input_seconds=60), 0.001),
+        (Usage(1_000, 0, audio_input_tokens=1_000, input_seconds=60), 0.001),
         (Usage(None, 1_000, images=3), 0.002),
         (Usage(None, 0, input_seconds=60), 0.6),
         (Usage(None, 0, images=3), 0.12),

@@ -28,7 +28,7 @@ class TailMeter(Resumable):
     def __init__(self, overshoot: float, quiet: int) -> None:
         self._overshoot = overshoot
         self._quiet = quiet
-        self._counts = array("L", [0]) * _BINS
+        self._counts = array("I", [0]) * _BINS
         self._most = 0.0
         self._seen = 0
 

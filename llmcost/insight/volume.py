@@ -68,7 +68,7 @@ class VolumeScore(Resumable):
         self._level = 0.0
         self._habit = 0.8
         self._hours = array("d", [0.0]) * SLOTS
-        self._seen_hours = array("L", [0]) * SLOTS
+        self._seen_hours = array("I", [0]) * SLOTS
         self._seen = 0
         self._tails = tuple(TailMeter(_OVERSHOOT, _QUIET_BUCKETS) for _ in range(3))
 

@@ -7,13 +7,13 @@ from typing import Final
 
 from llmcost.exchange.wire import EVENT_LIMIT, Framing, Window, sniff
 from llmcost.providers import Endpoint, RequestFacts, ResponseFacts, paths, scan
-from llmcost.providers.descriptor import text_pattern
+from llmcost.providers.descriptor import text_pattern, watch_pattern
 from llmcost.providers.responses import Collector, large
 
 _FIRST_EVENTS: Final = 4
 """So many events are parsed for the model and the id, which some providers leave empty in the first."""
 
-_NOTHING: Final = (b":null", b": null", b":false", b": false", b" :", b"\t:")
+_MARK_SIZE: Final = 64
 _BOM: Final = b"\xef\xbb\xbf"
 _SNIFF: Final = 6
 
@@ -36,6 +36,7 @@ class Reading:
         "_kept",
         "_kept_size",
         "_request",
+        "_search",
         "_seen_size",
         "_shape",
         "_status",
@@ -51,6 +52,7 @@ class Reading:
         self._status = status
         self._type = (headers.get("content-type") or "").lower()
         self._collector = Collector(endpoint.shape)
+        self._search = watch_pattern(endpoint.shape.stream.watch).search
         self._framing: Framing | None = None
         self._window: Window | None = Window()
         self._kept: list[bytes] = []
@@ -138,19 +140,10 @@ class Reading:
             self.done = True
 
     def _watched(self, data: bytes) -> bool:
-        """Whether an event has a watched key whose value is neither null nor false, judged on its raw bytes."""
-        stream = self._shape.stream
-        for mark in stream.end:
-            if mark in data:
-                return True
-        for key in stream.watch:
-            at = data.find(key)
-            while at >= 0:
-                at += len(key)
-                if not data.startswith(_NOTHING, at):
-                    return True
-                at = data.find(key, at)
-        return False
+        """Whether an event can hold something needed, judged on its raw bytes: a watched key, or the end mark."""
+        if self._search(data) is not None:
+            return True
+        return len(data) < _MARK_SIZE and any(mark in data for mark in self._shape.stream.end)
 
     def _piece(self, data: bytes) -> None:
         """Of an event too large to keep, its usage can still be read."""

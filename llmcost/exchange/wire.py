@@ -13,6 +13,8 @@ EVENT_LIMIT: Final = 262_144
 
 _LINE_FEED: Final = 10
 _SHORT: Final = 2
+_ALONE: Final = 2
+_NAMED: Final = 3
 _ZLIB_HEADER: Final = 2
 _MARK: Final = re.compile(rb'["{}]')
 _HEAD: Final = 65_536
@@ -100,10 +102,10 @@ class EventStream:
 
     def is_one(self, chunk: bytes) -> bool:
         """Whether the chunk is exactly one event with data."""
+        lines = chunk.count(b"\n")
         return (
-            chunk.endswith(b"\n\n")
-            and (chunk.startswith(b"data: ") or b"\ndata: " in chunk)
-            and chunk.count(b"\n\n") == 1
+            ((lines == _ALONE and chunk.startswith(b"data: ")) or (lines == _NAMED and b"\ndata: " in chunk))
+            and chunk.endswith(b"\n\n")
             and not self._rest.size
             and not self._carriage
             and b"\r" not in chunk

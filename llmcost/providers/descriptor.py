@@ -80,7 +80,7 @@ class Stream:
     end: tuple[bytes, ...] = ()
     end_path: Path | None = None
     end_values: tuple[Any, ...] = ()
-    watch: tuple[bytes, ...] = ()
+    watch: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     lines: bool = False
 
@@ -170,6 +170,13 @@ def pattern(text: str) -> re.Pattern[str]:
         else:
             pieces.append(".*" if piece == "*" else re.escape(piece))
     return re.compile("".join(pieces))
+
+
+@cache
+def watch_pattern(keys: tuple[str, ...]) -> re.Pattern[bytes]:
+    """Any of some keys (or texts) whose value is neither null nor false, in raw JSON."""
+    names = "|".join(re.escape(key) for key in keys)
+    return re.compile(rf'"(?:{names})"(?!\s*+:\s*+(?:null|false))'.encode())
 
 
 @cache
@@ -309,7 +316,7 @@ def _stream(where: str, table: Mapping[str, Any]) -> Stream:
         end=tuple(mark.encode() for mark in table.get("end", ())),
         end_path=paths.parse(end_path) if end_path else None,
         end_values=values,
-        watch=_keys((*table.get("watch", ()), *marks, "error")),
+        watch=(*table.get("watch", ()), *marks, "error"),
         texts=tuple(table.get("texts", ())),
         lines=bool(table.get("lines", False)),
     )

@@ -16,6 +16,7 @@ from llmcost.providers.usage import build, count, flatten, merge, number
 _INSTEAD_OF_TOKENS: Final = frozenset({"input_seconds", "input_characters"})
 """What a response also tells, but bills only where it does not count tokens."""
 
+_SEVERAL: Final = 2
 _OTHER_ERROR: Final = "_OTHER"
 
 
@@ -178,7 +179,10 @@ class Collector:
         error = self.error
         if http_status >= 400:
             error = error if error and error != _OTHER_ERROR else str(http_status)
-        finishes = tuple(self._finishes[key] for key in sorted(self._finishes, key=str))
+        found = self._finishes
+        finishes = (
+            tuple(found.values()) if len(found) < _SEVERAL else tuple(found[key] for key in sorted(found, key=str))
+        )
         return ResponseFacts(
             model=self.model.removeprefix("models/") if self.model else None,
             id=self.id,

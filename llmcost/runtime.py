@@ -24,6 +24,7 @@ from llmcost.processors.second_door import SecondDoor
 from llmcost.processors.store import StoreSpanProcessor
 from llmcost.providers import registry
 from llmcost.sections import Sections
+from llmcost.tracing.http_spans import HttpSpans
 from llmcost.tracing.label_entry import LabelEntry
 from llmcost.tracing.log_call import CallLog, Recorder
 from llmcost.tracing.propagation import ThreadContext
@@ -40,7 +41,7 @@ class Runtime:
         self.exporting: exporting.Exporting | None = None
         self.store: StoreSpanProcessor | None = None
         self.call_log = CallLog(_idle())
-        self._carriers: tuple[ThreadContext | LabelEntry, ...] = ()
+        self._carriers: tuple[ThreadContext | LabelEntry | HttpSpans, ...] = ()
         self._at_exit = False
 
     @property
@@ -68,6 +69,8 @@ class Runtime:
         self.call_log = CallLog(_recorder(engine, config))
         self.observers.add(self.call_log)
         self._carriers = (ThreadContext(sections.inherit), LabelEntry(sections.semantic_map, sections.inherit))
+        if config.http_spans == "on":
+            self._carriers = (*self._carriers, HttpSpans(tracer_provider))
         for carrier in self._carriers:
             with guard(f"start.{type(carrier).__name__}"):
                 carrier.install()
@@ -167,6 +170,7 @@ def _engine(
         prices=price_book(config),
         attribute=sections.attribute,
         observe=observers,
+        unseen=observers.unseen,
         tracer=Tracers(tracer_provider),
         options=Options(
             suppress_http_spans=config.http_spans == "off",

@@ -95,6 +95,10 @@ class Background:
         open_call.engine.observe(call, open_call.span.exemplar_context())
 
 
+def _unnoticed(host: str) -> None:
+    """Nobody asks for requests that could not be read."""
+
+
 @dataclass(slots=True)
 class Engine:
     """The collaborators of the flow.
@@ -104,6 +108,7 @@ class Engine:
         prices: the price book.
         attribute: from a stack frame to label, call site and context.
         observe: takes each finished call, with an OTel context that holds its span where there is one.
+        unseen: is told the host of a request that may have spent money but could not be read as a call.
         tracer: asked at each call, so that a provider which is set later counts.
     """
 
@@ -112,6 +117,7 @@ class Engine:
     attribute: Callable[[FrameType], Attribution]
     observe: Callable[[Call, Context | None], None]
     tracer: Callable[[], trace.Tracer]
+    unseen: Callable[[str], None] = _unnoticed
     options: Options = field(default_factory=Options)
     clock: Clock = field(default_factory=Clock)
     new_id: Callable[[int], str] = new_call_id

@@ -55,11 +55,15 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
         method, host, port, path = adapter.target(request)
         endpoint = engine.registry.endpoint(method, host, port, path)
         if endpoint is None or inside_a_call():
+            if endpoint is None and engine.registry.unseen(method, host, path):
+                engine.unseen(host)
             return None
         if endpoint.poll:
             return _poll(engine, endpoint, adapter, request) if engine.background else None
         facts = endpoint.read_request(path, adapter.headers(request), adapter.body(request))
         if facts is None:
+            if engine.registry.unseen(method, host, path):
+                engine.unseen(host)
             return None
         call = OpenCall(engine, endpoint, facts)
         call.start(sys._getframe(2), host, port)

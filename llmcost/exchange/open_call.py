@@ -20,12 +20,13 @@ from llmcost.exchange.spans import CallSpan
 from llmcost.exchange.wire import decoder
 from llmcost.providers import Endpoint, RequestFacts, ResponseFacts
 
-_INSIDE: Final = "llmcost.inside-a-call"
+LABEL: Final = "llmcost.inside-a-call"
+"""The context key that is set while a request is below the client: the label of the call."""
 
 
 def inside_a_call() -> bool:
     """Whether this code runs below a hooked client: nested clients are one call."""
-    return otel_context.get_value(_INSIDE) is not None
+    return otel_context.get_value(LABEL) is not None
 
 
 class OpenCall:
@@ -75,7 +76,7 @@ class OpenCall:
 
     def enter(self) -> Token[Context]:
         """Make the call's span current and mark the context, around the inner send only."""
-        context = otel_context.set_value(_INSIDE, True, self.span.context())
+        context = otel_context.set_value(LABEL, self.attribution.label, self.span.context())
         return otel_context.attach(context)
 
     def leave(self, token: Token[Context]) -> None:

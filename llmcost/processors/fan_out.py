@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from opentelemetry.context import Context
 
@@ -23,6 +23,14 @@ class CallObserver(Protocol):
         """
 
 
+@runtime_checkable
+class UnseenObserver(Protocol):
+    """What a processor offers that also counts requests which could not be read as calls."""
+
+    def unseen(self, host: str) -> None:
+        """Take note of such a request to a provider's host."""
+
+
 class FanOut:
     """Hands each call to all observers; a fault of one does not keep it from the others."""
 
@@ -38,3 +46,10 @@ class FanOut:
         for observer in self._observers:
             with guard(f"observe.{type(observer).__name__}"):
                 observer.observe(call, context)
+
+    def unseen(self, host: str) -> None:
+        """Tell those who count requests that could not be read."""
+        for observer in self._observers:
+            if isinstance(observer, UnseenObserver):
+                with guard(f"unseen.{type(observer).__name__}"):
+                    observer.unseen(host)

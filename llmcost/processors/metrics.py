@@ -64,6 +64,7 @@ class MetricsSpanProcessor(SpanProcessor):
         self._cost = self._counter(semconv.COST)
         self._calls = self._counter(semconv.CALLS)
         self._unpriced = self._counter(semconv.CALLS_UNPRICED)
+        self._unseen = self._counter(semconv.CALLS_UNSEEN)
         self._meter.create_observable_counter(
             semconv.INTERNAL_ERRORS.name, [_observe_errors], semconv.INTERNAL_ERRORS.unit, semconv.INTERNAL_ERRORS.help
         )
@@ -94,6 +95,10 @@ class MetricsSpanProcessor(SpanProcessor):
             if call.chunks > 1:
                 seconds = (call.duration - call.time_to_first_chunk) / (call.chunks - 1)
                 self._per_chunk.record(seconds, attributes, context)
+
+    def unseen(self, host: str) -> None:
+        """Count a request to a provider that could not be read as a call."""
+        self._unseen.add(1, {semconv.SERVER_ADDRESS: host})
 
     def on_end(self, span: ReadableSpan) -> None:
         """Nothing: calls come by :meth:`observe`."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from llmcost.calls import Call
 from llmcost.store.background import BackgroundFolding
@@ -59,3 +60,20 @@ class StoreSpanProcessor(SpanProcessor):
         if self._folding is not None:
             self._folding.stop()
         self._spool.close()
+
+
+class StoreSpanExporter(SpanExporter):
+    """What ``OTEL_TRACES_EXPORTER=llmcost`` names: the local store. Calls reach it from the flow, not as spans, so that
+    it is exact under any sampling; spans themselves are not kept.
+    """
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002 - nothing is sent anywhere
+        """Take the spans, and keep none."""
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Nothing is held."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002
+        """Nothing waits."""
+        return True

@@ -26,7 +26,7 @@ REQUEST_FIELDS: Final = frozenset(
 )
 RESPONSE_FIELDS: Final = frozenset({"model", "id", "finish_reasons", "service_tier", "usage", "status"})
 ASKED: Final = frozenset({"images", "seconds", "characters"})
-PROVIDER_KEYS: Final = frozenset({"name", "hosts", "ports", "route", "shape", "skip", "compatible"})
+PROVIDER_KEYS: Final = frozenset({"name", "hosts", "ports", "route", "shape", "skip", "quiet", "compatible"})
 ROUTE_KEYS: Final = frozenset({"path", "shape", "method", "provider", "operation", "poll", "stream"})
 TALLY_KEYS: Final = frozenset({"field", "path", "where", "sum"})
 STREAM_KEYS: Final = frozenset({"end", "end_path", "end_values", "watch", "texts", "lines"})
@@ -141,7 +141,8 @@ class Route:
 class Provider:
     """A provider: its name in ``gen_ai.provider.name``, its hosts, ports and routes.
 
-    ``skip`` has paths that a route would match but that are no calls; ``compatible`` hosts that speak the common
+    ``skip`` has paths that a route would match but that are no calls; ``quiet`` the paths that spend nothing, so that
+    any other POST to the provider is a call which could not be read; ``compatible`` hosts that speak the common
     shapes, with their providers' names.
     """
 
@@ -150,6 +151,7 @@ class Provider:
     ports: tuple[int, ...]
     routes: tuple[Route, ...]
     skip: tuple[str, ...]
+    quiet: tuple[str, ...]
     compatible: Mapping[str, str]
 
 
@@ -225,6 +227,7 @@ class Compiler:
             tuple(document.get("ports", ())),
             routes,
             tuple(document.get("skip", ())),
+            tuple(document.get("quiet", ())),
             dict(document.get("compatible", {})),
         )
 

@@ -58,6 +58,7 @@ class _Host:
     name: str | None
     certain: bool = True
     skip: tuple[str, ...] = ()
+    quiet: tuple[str, ...] | None = None
     seen: dict[tuple[str, str], Endpoint | None] = field(default_factory=dict)
 
 
@@ -111,7 +112,9 @@ class Registry:
                 self._ports[port] = _Host((*provider.routes, *self._shapes), provider.name, skip=provider.skip)
         for host, found in owners.items():
             routes = tuple(route for provider in found for route in provider.routes)
-            self._add(host, _Host(routes, None, skip=tuple(path for provider in found for path in provider.skip)))
+            skip = tuple(path for provider in found for path in provider.skip)
+            quiet = tuple(path for provider in found for path in provider.quiet)
+            self._add(host, _Host(routes, None, skip=skip, quiet=quiet or None))
         table: dict[str, str] = {}
         for provider in by_name.values():
             for host, name in provider.compatible.items():
@@ -163,6 +166,16 @@ class Registry:
         if len(entry.seen) < _CACHE_LIMIT:
             entry.seen[key] = found
         return found
+
+    def unseen(self, method: str, host: str, path: str) -> bool:
+        """Whether a request that is no endpoint's may spend money all the same: a POST to a provider's own host, on a
+        path that is not known to be free.
+        """
+        entry = self._cache.get(host)
+        if entry is None or entry.quiet is None or method != "POST":
+            return False
+        plain = clean(path)
+        return not any(pattern(text).fullmatch(plain) for text in (*entry.quiet, *entry.skip))
 
     def _by_port(self, host: str, port: int) -> _Host | None:
         return self._addresses.get((host, port)) or self._ports.get(port)

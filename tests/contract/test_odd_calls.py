@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from contract.observed import observed
+from opentelemetry.context import Context
 
 import llmcost
+from llmcost.calls import Call
 from llmcost.exchange.inject import HiddenUsageChunk
+from llmcost.runtime import runtime
 
 BASE = "https://api.openai.com/v1"
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200}
@@ -150,3 +154,36 @@ def test_context_section_and_label_reach_the_call() -> None:
     assert got["tag.tags"] == ("production",)
     assert got["llmcost.call_type"] == "summarization"
     assert got["code.function.name"] == "read_stream"
+
+
+@pytest.mark.parametrize(
+    ("url", "unseen"),
+    [
+        ("https://api.openai.com/v1/realtime/sessions", 1),
+        ("https://api.openai.com/v1/batches", 1),
+        ("https://api.openai.com/v1/files", 0),
+        ("https://api.anthropic.com/v1/messages/count_tokens", 0),
+        ("https://api.anthropic.com/v1/messages/batches", 1),
+        ("https://example.org/v1/batches", 0),
+    ],
+)
+def test_requests_that_cannot_be_read_are_counted(url: str, unseen: int, tmp_path: Path) -> None:
+    httpx = importlib.import_module("httpx2")
+    hosts: list[str] = []
+
+    class Counter:
+        def observe(self, call: Call, context: Context | None = None) -> None:
+            raise AssertionError(call)
+
+        def unseen(self, host: str) -> None:
+            hosts.append(host)
+
+    with observed(store=str(tmp_path / "store")), httpx.Client(transport=mock_ok(httpx)) as client:
+        runtime.observers.add(Counter())
+        client.post(url, json={"any": "thing"})
+        client.get(url)
+    assert len(hosts) == unseen
+
+
+def mock_ok(httpx: Any) -> Any:
+    return httpx.MockTransport(lambda _: httpx.Response(200, json={}))

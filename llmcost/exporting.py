@@ -7,10 +7,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import wrapt
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import (
     Counter,
@@ -20,7 +21,12 @@ from opentelemetry.sdk.metrics import (
     ObservableUpDownCounter,
     UpDownCounter,
 )
-from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    MetricExporter,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -63,6 +69,24 @@ def has_provider() -> bool:
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
+class ForkedReader(PeriodicExportingMetricReader):
+    """A reader whose forked children start from zero: what was measured before the fork is reported by the parent."""
+
+    _forgetting = False
+
+    def forget(self) -> None:
+        """Drop everything that was measured and not yet exported."""
+        self._forgetting = True
+        try:
+            self.collect()
+        finally:
+            self._forgetting = False
+
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+        if not self._forgetting:
+            super()._receive_metrics(metrics_data, timeout_millis, **kwargs)
+
+
 class Exporting:
     """The providers that llmcost set up itself, with their end.
 
@@ -76,15 +100,15 @@ class Exporting:
         spans, measured = _exporters(config, endpoint)
         self.tracer_provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self.tracer_provider.add_span_processor(BatchSpanProcessor(spans))
-        reader = PeriodicExportingMetricReader(
+        self.reader = ForkedReader(
             measured, export_interval_millis=_METRIC_INTERVAL_MS, export_timeout_millis=_EXPORT_SECONDS * 1000
         )
-        self.reader = reader
-        self.meter_provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
+        self.meter_provider = MeterProvider([self.reader], resource=resource, shutdown_on_exit=False)
         trace.set_tracer_provider(self.tracer_provider)
         metrics.set_meter_provider(self.meter_provider)
         atexit.register(self.shutdown)
-        os.register_at_fork(after_in_child=self._after_fork)
+        os.register_at_fork(after_in_child=self.reader.forget)
+        wrapt.register_post_import_hook(self._end_of_workers, "multiprocessing.util")
 
     def force_flush(self, seconds: float = SHUTDOWN_SECONDS) -> None:
         """Send what is waiting, traces and metrics in parallel."""
@@ -100,9 +124,9 @@ class Exporting:
         atexit.unregister(self.shutdown)
         _in_parallel(SHUTDOWN_SECONDS, self.tracer_provider.shutdown, self.meter_provider.shutdown)
 
-    def _after_fork(self) -> None:
-        """The parent reports what it measured before the fork; the child starts from zero."""
-        self.reader.collect()
+    def _end_of_workers(self, util: ModuleType) -> None:
+        """Processes of multiprocessing end without ``atexit``; they run finalizers, which each has of its own."""
+        util.register_after_fork(self, lambda me: util.Finalize(me, me.shutdown, exitpriority=0))
 
 
 def _in_parallel(seconds: float, *works: Callable[[], Any]) -> None:

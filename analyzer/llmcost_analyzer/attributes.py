@@ -27,6 +27,7 @@ from llmcost_analyzer.values import (
 if TYPE_CHECKING:
     from llmcost_analyzer.evaluate import Evaluator
 
+_CONTAINERS: Final = (list, dict, set, tuple)
 _KEEPS_ATTRIBUTES: Final = re.compile(
     r"(session_state|\.state|\.app|current_app|\bg|user_session|local\(\)|SimpleNamespace\(\)|config)$"
 )
@@ -45,8 +46,10 @@ def attribute(evaluator: Evaluator, base: Value, name: str) -> Values:
         return evaluator.classes.attribute(base, name)
     if isinstance(base, Function):
         return _function_attribute(evaluator, base, name)
-    if isinstance(base, (Items, Text)):
-        return frozenset((Method(base, name),))
+    if isinstance(base, Text):
+        return frozenset((Method(base, name),)) if hasattr(str, name) else NOTHING
+    if isinstance(base, Items):
+        return frozenset((Method(base, name),)) if any(hasattr(kind, name) for kind in _CONTAINERS) else NOTHING
     return NOTHING
 
 

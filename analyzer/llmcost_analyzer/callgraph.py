@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from llmcost_analyzer import passing as known
-from llmcost_analyzer.classes import decorator_names
+from llmcost_analyzer.classes import PROPERTIES, decorator_names
 from llmcost_analyzer.effects import EffectReader, Site
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, Scope, callee_name
@@ -16,6 +16,9 @@ from llmcost_analyzer.index import Index
 from llmcost_analyzer.sinks import Sinks
 from llmcost_analyzer.values import Instance, Ref, Sdk
 
+_TELLING: Final = 6
+_FEW: Final = 2
+"""A property is known by its name where it has this many letters and at most this many classes define it."""
 _PASSES: Final = 2
 """The second pass knows what the first could not while it was going round in circles."""
 
@@ -45,6 +48,7 @@ class CallGraph:
         self.nodes: dict[Ref, Node] = {}
         self._callers: dict[Ref, dict[Ref, int]] = defaultdict(dict)
         self._effects = EffectReader(self.evaluator)
+        self._property_names = self._telling_properties()
 
     def build(self) -> dict[Ref, Node]:
         """All functions that reach a model."""
@@ -58,6 +62,17 @@ class CallGraph:
         self._spread()
         return {ref: node for ref, node in self.nodes.items() if node.hops >= 0}
 
+    def _telling_properties(self) -> dict[str, list[Ref]]:
+        """Properties whose names few classes have."""
+        out: dict[str, list[Ref]] = {}
+        for name, refs in self.index.defs.items():
+            if name in known.COMMON_NAMES or len(name) < _TELLING or len(refs) > _FEW:
+                continue
+            properties = [ref for ref in refs if decorator_names(self.index.scope(ref)) & PROPERTIES]
+            if len(properties) == len(refs):
+                out[name] = properties
+        return out
+
     # --- one scope ----------------------------------------------------------------------------------------------
 
     def _scan_scope(self, ref: Ref, scope: Scope) -> None:
@@ -70,7 +85,7 @@ class CallGraph:
                 self._edge(owner, target, call[4])
             if callee_name(call[1]) in known.STARTS_WORK:
                 self._node(owner).spawns = True
-        self._properties(ref, owner, scope)
+        self._properties(owner, scope)
 
     def _named_owner(self, ref: Ref) -> Ref:
         """The function that a lambda's calls are told of: the one around it."""
@@ -86,8 +101,11 @@ class CallGraph:
         if caller != target:
             self._callers[target].setdefault(caller, line)
 
-    def _properties(self, ref: Ref, owner: Ref, scope: Scope) -> None:
-        """Reading a property runs it."""
+    def _properties(self, owner: Ref, scope: Scope) -> None:
+        """Reading a property runs it; which object's is told by its name alone."""
+        for name in scope.reads & self._property_names.keys():
+            for ref in self._property_names[name]:
+                self._edge(owner, ref, scope.line)
 
     # --- frameworks that run the project's functions ------------------------------------------------------------
 

@@ -25,9 +25,10 @@ from llmcost_analyzer.values import (
 if TYPE_CHECKING:
     from llmcost_analyzer.evaluate import Evaluator
 
-_PROPERTIES: Final = frozenset(
+PROPERTIES: Final = frozenset(
     ["property", "cached_property", "functools.cached_property", "computed_field", "hybrid_property", "classproperty"]
 )
+_PROTOCOLS: Final = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
 STATIC: Final = frozenset({"staticmethod"})
 OF_CLASS: Final = frozenset({"classmethod"})
 _MOST_SUBCLASSES: Final = 30
@@ -84,7 +85,22 @@ class Classes:
                 if scope.kind == "class":
                     for base in self.lineage(at)[1:]:
                         self._subclasses[base].append(at)
+            self._add_structural()
         return self._subclasses.get(ref, [])[:_MOST_SUBCLASSES]
+
+    def _add_structural(self) -> None:
+        """A class with all methods of a ``Protocol`` counts as derived from it."""
+        if self._subclasses is None:
+            return
+        for ref, scope in self._index.all_scopes():
+            if scope.kind == "class" and _PROTOCOLS & set(self.bases(ref)[1]):
+                methods = _methods(scope)
+                fitting = [r for m in sorted(methods)[:1] for r in self._owners(m)]
+                self._subclasses[ref] += [r for r in fitting if r != ref and methods <= _methods(self._index.scope(r))]
+
+    def _owners(self, method: str) -> list[Ref]:
+        parents = (self._index.parent(ref) for ref in self._index.defs.get(method, ()))
+        return [ref for ref in parents if ref is not None and self._index.scope(ref).kind == "class"]
 
     def sdk_base(self, ref: Ref) -> str | None:
         """The kind of SDK object that a class derives from."""
@@ -106,11 +122,26 @@ class Classes:
         if isinstance(base, Super):
             lineage = lineage[1:]
         out: set[Value] = set(self._in_lineage(lineage, name, base))
-        if (isinstance(base, Instance) and not base.exact) or isinstance(base, Class):
+        if (isinstance(base, Instance) and not base.exact) or (isinstance(base, Class) and not name.startswith("__")):
             for subclass in self.subclasses(base.ref):
                 out |= self._own(subclass, name, base)
+        if not out and isinstance(base, Instance):
+            out |= self._forwarded(base, name)
         if not out:
             out |= self._from_outside(base, name)
+        return frozenset(out)
+
+    def _forwarded(self, base: Instance, name: str) -> Values:
+        """An attribute that ``__getattr__`` takes from another object: ``return getattr(self._inner, name)``."""
+        if name.startswith("__"):
+            return NOTHING
+        out: set[Value] = set()
+        for method in self._in_lineage(self.lineage(base.ref), "__getattr__", base):
+            if isinstance(method, Function):
+                for call in self._index.scope(method.ref).calls:
+                    if call[1] == ("name", "getattr") and len(call[2]) > 1:
+                        for inner in self._evaluator.value(method.ref, call[2][0]):
+                            out |= self._evaluator.attribute(inner, name) if inner != base else NOTHING
         return frozenset(out)
 
     def _in_lineage(self, lineage: list[Ref], name: str, base: Instance | Class | Super) -> Values:
@@ -146,7 +177,7 @@ class Classes:
         """A method as it is seen on an instance: bound; for a property, what it returns."""
         scope = self._index.scope(ref)
         names = decorator_names(scope)
-        if isinstance(base, (Instance, Super)) and names & _PROPERTIES:
+        if isinstance(base, (Instance, Super)) and names & PROPERTIES:
             return self._evaluator.returned(ref)
         static = bool(names & STATIC)
         bound = not static and (not isinstance(base, Class) or bool(names & OF_CLASS))
@@ -205,6 +236,15 @@ class Classes:
     # --- annotations --------------------------------------------------------------------------------------------
 
     # --- parameters ---------------------------------------------------------------------------------------------
+
+
+def _methods(scope: Scope) -> set[str]:
+    """Public methods that a class itself defines."""
+    return {
+        name
+        for name, exprs in scope.binds.items()
+        if not name.startswith("_") and any(e is not None and e[0] == "def" for e in exprs)
+    }
 
 
 def decorator_names(scope: Scope) -> set[str]:

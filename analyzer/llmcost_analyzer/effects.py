@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from llmcost_analyzer import http, shapes
@@ -12,18 +13,41 @@ from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
 from llmcost_analyzer.values import Class, External, Function, Instance, Items, Ref, Sdk, Text, Value
 
+_RECEIVERS: Final = (("name", "self"), ("name", "cls"))
+_TELLING: Final = 5
+"""Shorter names of methods say too little."""
+_EMPTY_WORDS: Final = frozenset(
+    {
+        "base",
+        "client",
+        "service",
+        "manager",
+        "model",
+        "abstract",
+        "self",
+        "provider",
+        "handler",
+        "interface",
+        "impl",
+        "the",
+    }
+)
 _UNIQUE_ENOUGH: Final = 3
 """An unknown object's method is taken for the project's where at most this many classes define that name."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Site:
-    """A request to a model: line, library, operation, and the model where it is a literal."""
+    """A request to a model: line, library, operation, and the model where it is a literal.
+
+    ``inside``: it is sent by a store or tool that embeds or reads on the way, not by a model object.
+    """
 
     line: int
     library: str
     operation: str
     model: str = ""
+    inside: bool = False
 
 
 @dataclass(slots=True)
@@ -32,6 +56,12 @@ class Effects:
 
     sites: list[Site] = field(default_factory=list)
     runs: set[Ref] = field(default_factory=set)
+
+
+def _telling_words(name: str) -> set[str]:
+    """The words of a name: ``embedding_model`` and ``EmbeddingBase`` share one."""
+    parts = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+", name)
+    return {part.lower() for part in parts} - _EMPTY_WORDS
 
 
 class EffectReader:
@@ -58,6 +88,7 @@ class EffectReader:
     def _effect_of(self, ref: Ref, call: Expr, value: Value, out: Effects) -> None:
         if isinstance(value, Function):
             out.runs.add(value.ref)
+            self._overridden(ref, call, out)
             operation = self._decorated_operation(value.ref)
             if operation:
                 out.sites.append(self._site(ref, call, "decorator", operation))
@@ -69,6 +100,19 @@ class EffectReader:
             self._call_external(ref, call, value, out)
         elif isinstance(value, Sdk):
             self._call_sdk(ref, call, value, out)
+
+    def _overridden(self, ref: Ref, call: Expr, out: Effects) -> None:
+        """A model class of the project's own that overrides ``invoke`` is called like the SDK's: a request."""
+        func = call[1]
+        if func is None or func[0] != "attr" or func[1] in _RECEIVERS or out.sites:
+            return
+        for value in self.evaluator.value(ref, func[1]):
+            if isinstance(value, Instance):
+                name = self.evaluator.classes.sdk_base(value.ref)
+                kind = self.sinks.kinds[name] if name is not None else None
+                if kind is not None and kind.calls.get(func[2]):
+                    out.sites.append(self._site(ref, call, kind.library, kind.calls[func[2]]))
+                    return
 
     def _construct(self, value: Class, out: Effects) -> None:
         for name in ("__init__", "__post_init__", "__new__", "model_post_init"):
@@ -93,7 +137,9 @@ class EffectReader:
         path = value.path
         operation = self.sinks.function(path)
         if operation:
-            out.sites.append(self._site(ref, call, path.split(".")[0], operation))
+            made = self.sinks.made(path)
+            inside = made is not None and self.sinks.kinds[made].inside
+            out.sites.append(replace(self._site(ref, call, path.split(".")[0], operation), inside=inside))
             return
         if path.split(".")[0] in self.sinks.modules:
             root, _, rest = path.partition(".")
@@ -123,7 +169,7 @@ class EffectReader:
                 return
         operation = kind.calls.get(path)
         if operation:
-            out.sites.append(self._site(ref, call, kind.library, operation))
+            out.sites.append(replace(self._site(ref, call, kind.library, operation), inside=kind.inside))
 
     def _collected_functions(self, value: Sdk) -> set[Ref]:
         out: set[Ref] = set()
@@ -168,7 +214,7 @@ class EffectReader:
         if name in http.UNKNOWN_SENDERS:
             self._send(ref, call, http.UNKNOWN_SENDERS[name], out)
         if not out.sites and call[1] is not None and call[1][0] == "attr":
-            out.runs |= self._only_methods(name)
+            out.runs |= self._only_methods(call[1])
 
     def _unknown(self, values: Iterable[Value]) -> bool:
         """Nothing is known, or only that it comes from another package that is not in the table."""
@@ -187,12 +233,35 @@ class EffectReader:
             return False
         return any(isinstance(v, (Instance, Class)) for v in self.evaluator.value(ref, func[1]))
 
-    def _only_methods(self, name: str) -> set[Ref]:
-        """The methods of the project with a name that only few classes have, where it is telling."""
-        if name in known.COMMON_NAMES or name.startswith("__") or len(name) < 5:
+    def _only_methods(self, func: Expr) -> set[Ref]:
+        """The methods of the project that an unknown object's method may be.
+
+        They are taken where only few classes define that name, or where all that do share a base class. A name that
+        many things have counts only where the object is called like the class.
+        """
+        name = str(func[2])
+        if name.startswith("__"):
             return set()
-        found = [r for r in self.index.defs.get(name, ()) if self._in_class(r)]
-        return set(found) if 0 < len(found) <= _UNIQUE_ENOUGH else set()
+        found = [ref for ref in self.index.defs.get(name, ()) if self._in_class(ref)]
+        if not found:
+            return set()
+        telling = name not in known.COMMON_NAMES and len(name) >= _TELLING
+        if telling and len(found) <= _UNIQUE_ENOUGH:
+            return set(found)
+        roots = {self._root(ref, name) for ref in found}
+        if len(roots) != 1:
+            return set()
+        return set(found) if telling or self._called_like(func[1], roots.pop()) else set()
+
+    def _root(self, ref: Ref, name: str) -> Ref:
+        """The furthest base class that defines a method."""
+        owner = self.index.parent(ref) or ref
+        return [at for at in self.evaluator.classes.lineage(owner) if name in self.index.scope(at).binds][-1]
+
+    def _called_like(self, base: Expr | None, owner: Ref) -> bool:
+        """Whether the name of an object and the name of a class share a word that says something."""
+        holder = callee_name(base)
+        return bool(_telling_words(holder) & _telling_words(self.index.scope(owner).name))
 
     def _in_class(self, ref: Ref) -> bool:
         parent = self.index.parent(ref)

@@ -16,12 +16,34 @@ from llmcost_analyzer.expressions import HANDLERS
 from llmcost_analyzer.facts import Expr, Param, Scope
 from llmcost_analyzer.index import Index
 from llmcost_analyzer.sinks import Sinks
-from llmcost_analyzer.values import NOTHING, External, Function, Instance, Ref, Text, Value, Values
+from llmcost_analyzer.values import (
+    NOTHING,
+    Class,
+    External,
+    Function,
+    Instance,
+    Items,
+    Module,
+    Ref,
+    Sdk,
+    Text,
+    Value,
+    Values,
+)
 
 _DEPTH: Final = 60
 """How far a value is followed."""
 _MOST_VALUES: Final = 24
 """A name with more values than this is a general container; the first ones stand for it."""
+
+
+_USEFUL: Final = (Sdk, Function, Class, Instance, Items, Module, Text)
+
+
+def _usefulness(value: Value) -> tuple[int, str]:
+    """Order of values, those that may lead to a call first."""
+    rank = next((at for at, kind in enumerate(_USEFUL) if isinstance(value, kind)), len(_USEFUL))
+    return rank, repr(value)
 
 
 class Evaluator:
@@ -85,7 +107,7 @@ class Evaluator:
             self._depth -= 1
             self._open.discard(key)
         if len(answer) > _MOST_VALUES:
-            answer = frozenset(sorted(answer, key=repr)[:_MOST_VALUES])
+            answer = frozenset(sorted(answer, key=_usefulness)[:_MOST_VALUES])
         self._memo[key] = answer
         if self.rests_on_open:
             self._provisional.add(key)

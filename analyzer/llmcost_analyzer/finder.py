@@ -174,6 +174,7 @@ class _Reader(ExpressionReader):
                 value = self.expr(item.context_expr, scope)
                 if item.optional_vars is not None:
                     self.assign(item.optional_vars, ("enter", value), scope)
+        self.quiet += isinstance(node, ast.Raise)
         for name, child in ast.iter_fields(node):
             if name in ("items", "target", "iter") and isinstance(
                 node, (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith)
@@ -181,6 +182,7 @@ class _Reader(ExpressionReader):
                 continue
             for part in child if isinstance(child, list) else (child,):
                 self._part(part, scope)
+        self.quiet -= isinstance(node, ast.Raise)
 
     def _part(self, part: object, scope: Scope) -> None:
         if isinstance(part, ast.stmt):

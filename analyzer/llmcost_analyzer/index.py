@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -10,6 +11,8 @@ from llmcost_analyzer.facts import Expr, FileFacts, Scope, callee_name
 from llmcost_analyzer.values import Ref
 
 _PYTHON: Final = (".py", ".ipynb")
+_AROUND: Final = 1000
+"""Score of folders around the importer."""
 
 
 class Index:
@@ -81,21 +84,23 @@ class Index:
         for number in found:
             root = module_parts(self.files[number].path)[: -len(name.split("."))]
             score = self._root_score(root, home)
+            if score is not None and score < _AROUND and "." not in name and not self._own_root(number, root):
+                continue
             if score is not None and (best is None or score > best[0]):
                 best = (score, number)
         return None if best is None else best[1]
 
+    def _own_root(self, number: int, root: list[str]) -> bool:
+        """Whether a module of one part may be meant from elsewhere: a package, or a module in a source folder."""
+        return self.files[number].path.endswith("__init__.py") or root[-1:] in (["src"], ["lib"], ["python"], [])
+
     def _root_score(self, root: list[str], home: list[str]) -> int | None:
+        """How well a folder fits as the root of an import; None where it does not."""
         if home[: len(root)] == root:
-            return 1000 + len(root)
-        if "/".join(root) and self._is_package(root):
+            return _AROUND + len(root)
+        if root and self._is_package(root):
             return None
-        shared = 0
-        for left, right in zip(root, home, strict=False):
-            if left != right:
-                break
-            shared += 1
-        return shared
+        return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(root, home, strict=False)))
 
     def _is_package(self, root: list[str]) -> bool:
         found = self._tails.get(".".join(root), ())

@@ -148,7 +148,9 @@ def _carry(entry: Entry, source: Key, previous: Previous) -> None:
 
 
 def _kind(entry: Entry) -> Any:
-    return "wrapper" if entry.label == WRAPPER_LABEL else "direct" if entry.call_sites else "indirect"
+    if entry.label == WRAPPER_LABEL:
+        return "wrapper"
+    return entry.kind if entry.kind != "wrapper" else "direct" if entry.call_sites else "indirect"
 
 
 def _note(entry: Entry, source: Key, previous: Previous, changes: Changes) -> None:

@@ -60,8 +60,8 @@ def _passed(evaluator: Evaluator, ref: Ref, param: Param) -> Iterator[Values]:
     in_class = parent is not None and evaluator.index.scope(parent).kind == "class"
     shift = 1 if in_class and not decorator_names(scope) & STATIC else 0
     names = [scope.name]
-    if in_class and scope.name in ("__init__", "__new__", "__post_init__") and parent is not None:
-        names += [evaluator.index.scope(r).name for r in (parent, *evaluator.classes.subclasses(parent))]
+    if in_class and scope.name in _MAKERS and parent is not None:
+        names += ["cls", *(evaluator.index.scope(r).name for r in (parent, *evaluator.classes.subclasses(parent)))]
     seen = 0
     for name in names:
         for caller, call in evaluator.index.calls.get(name, ()):
@@ -70,8 +70,17 @@ def _passed(evaluator: Evaluator, ref: Ref, param: Param) -> Iterator[Values]:
             if caller == ref or not _calls(evaluator, caller, call, ref, scope, parent if in_class else None):
                 continue
             seen += 1
-            yield evaluator.argument(caller, call, 10_000 if param.keyword_only else at - shift, param.name)
+            place = at if _unbound(evaluator, caller, call) else at - shift
+            yield evaluator.argument(caller, call, _BY_KEYWORD if param.keyword_only else place, param.name)
     yield from _handed_on(evaluator, ref, scope, param, at - shift)
+
+
+def _unbound(evaluator: Evaluator, caller: Ref, call: Expr) -> bool:
+    """``Base.__init__(self, x)``: the receiver stands among the arguments."""
+    func = call[1]
+    if func is None or func[0] != "attr" or func[2] not in _MAKERS:
+        return False
+    return any(isinstance(v, Class) for v in evaluator.value(caller, func[1]))
 
 
 def _calls(evaluator: Evaluator, caller: Ref, call: Expr, ref: Ref, scope: Scope, owner: Ref | None) -> bool:
@@ -89,14 +98,14 @@ def _calls(evaluator: Evaluator, caller: Ref, call: Expr, ref: Ref, scope: Scope
 
 def _ambiguous(evaluator: Evaluator, scope: Scope, owner: Ref | None) -> bool:
     name = scope.name
-    if name in ("__init__", "__new__", "__post_init__") and owner is not None:
+    if name in _MAKERS and owner is not None:
         return True
     return len(evaluator.index.defs.get(name, ())) > 1 or name in known.COMMON_NAMES
 
 
 def _handed_on(evaluator: Evaluator, ref: Ref, scope: Scope, param: Param, at: int) -> Iterator[Values]:
     """Arguments that travel with a function: ``partial(f, llm)``, ``to_thread(f, client)``."""
-    for caller, call, place in evaluator.index.passed.get(scope.name, ())[:20]:
+    for caller, call, place in evaluator.index.passed.get(scope.name, ())[:_MOST_HANDED]:
         name = dotted(call[1]).rsplit(".", 1)[-1]
         if name not in known.HANDS_ON or place < 0:
             continue

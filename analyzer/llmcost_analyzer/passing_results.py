@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from llmcost_analyzer import passing
+from llmcost_analyzer import imports, passing
 from llmcost_analyzer.facts import Expr
 from llmcost_analyzer.values import NOTHING, Class, External, Function, Instance, Items, Ref, Super, Text, Value, Values
 
@@ -94,6 +94,17 @@ def _texts(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
     return frozenset(v for v in values if isinstance(v, (Text, Function)))
 
 
+def _imported(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
+    """``import_module("a.b")``; a class's full name gives the class."""
+    out: set[Value] = set()
+    for value in _first(evaluator, ref, call):
+        if isinstance(value, Text) and value.text.replace(".", "").replace("_", "").isalnum():
+            head, _, last = value.text.rpartition(".")
+            found = imports.member_of(evaluator, head, last, ref[0]) if head else NOTHING
+            out |= found or imports.module_of(evaluator, value.text, ref[0])
+    return frozenset(out)
+
+
 _BY_NAME: Final[Mapping[str, Special]] = {
     "first": _first,
     "second": _second,
@@ -108,6 +119,7 @@ _BY_NAME: Final[Mapping[str, Special]] = {
     "mapped": _mapped,
     "joined": _joined,
     "texts": _texts,
+    "imported": _imported,
 }
 RESULTS: Final[Mapping[str, Special]] = {
     path: _BY_NAME[name] for name, paths in passing.RESULTS.items() for path in paths

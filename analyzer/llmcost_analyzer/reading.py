@@ -6,12 +6,35 @@ import ast
 from collections.abc import Callable
 from typing import Any, Final
 
-from llmcost_analyzer.facts import MAX_TEXT, Expr, Scope
+from llmcost_analyzer.facts import MAX_TEXT, Expr, Scope, callee_name
 
 _DEPTH: Final = 60
 """Expressions nested deeper than this (generated tables, long sums) are not followed."""
 _FILLERS: Final = frozenset({"append", "add", "appendleft", "insert", "put", "put_nowait", "extend"})
 """Methods that put their last argument into a container."""
+_REPORTS: Final = frozenset(
+    {
+        "print",
+        "debug",
+        "info",
+        "warning",
+        "warn",
+        "error",
+        "exception",
+        "critical",
+        "log",
+        "add_argument",
+        "getLogger",
+        "echo",
+        "secho",
+        "set_attribute",
+        "getenv",
+        "Option",
+        "Argument",
+        "compile",
+    }
+)
+"""Calls whose texts are for people, not for models."""
 
 
 class ExpressionReader:
@@ -19,6 +42,7 @@ class ExpressionReader:
 
     def __init__(self) -> None:
         self._depth = 0
+        self.quiet = 0
         self._handlers: dict[type[ast.AST], Callable[[Any, Scope], Expr | None]] = {
             ast.Name: self._name,
             ast.Attribute: self._attribute,
@@ -90,7 +114,8 @@ class ExpressionReader:
     def _constant(self, node: ast.Constant, scope: Scope) -> Expr | None:
         if isinstance(node.value, str):
             text = node.value[:MAX_TEXT]
-            scope.texts.append(text)
+            if not self.quiet:
+                scope.texts.append(text)
             return ("text", text)
         if node.value is None or isinstance(node.value, (bool, int)):
             return ("const", node.value)
@@ -98,8 +123,11 @@ class ExpressionReader:
 
     def _call(self, node: ast.Call, scope: Scope) -> Expr:
         func = self.expr(node.func, scope)
+        quiet = callee_name(func) in _REPORTS
+        self.quiet += quiet
         args = tuple(self.expr(a, scope) for a in node.args)
         keywords = tuple((k.arg, self.expr(k.value, scope)) for k in node.keywords)
+        self.quiet -= quiet
         call = ("call", func, args, keywords, _line(node))
         scope.calls.append(call)
         if func is not None and func[0] == "attr" and func[2] in _FILLERS and args:

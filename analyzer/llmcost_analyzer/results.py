@@ -15,6 +15,7 @@ from llmcost_analyzer.values import (
     External,
     Function,
     Instance,
+    Items,
     Method,
     Ref,
     Sdk,
@@ -74,6 +75,8 @@ def _sdk_result(evaluator: Evaluator, ref: Ref, func: Sdk, call: Expr) -> Values
 def _container_result(evaluator: Evaluator, ref: Ref, func: Method, call: Expr) -> Values:
     owner = func.owner
     if isinstance(owner, Text):
+        if func.name in _SPLITS:
+            return frozenset((Items(_split(owner.text, call)),))
         if func.name in known.SAME_TEXT:
             return frozenset((owner,))
         return frozenset((Text(owner.text.split("{")[0] + UNKNOWN_PART),)) if func.name == "format" else NOTHING
@@ -97,3 +100,14 @@ def _by_argument(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
 
 def _short(path: str) -> str:
     return path if len(path) < 160 else path[:160]
+
+
+def _split(text: str, call: Expr) -> Values:
+    """The parts of ``text.split(".")``; of ``rsplit`` and ``partition`` the two that matter: head and last."""
+    if call[2] and call[2][0] == ("text", ".") and UNKNOWN_PART not in text:
+        head, _, last = text.rpartition(".")
+        return frozenset((Text(head), Text(last)))
+    return NOTHING
+
+
+_SPLITS = frozenset({"split", "rsplit", "rpartition"})

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,18 +15,19 @@ from llmcost_analyzer.cache import Cache, fingerprint
 from llmcost_analyzer.callgraph import CallGraph, Node
 from llmcost_analyzer.entries import WRAPPER_LABEL, Callee, CallSite, Entry, Kind, Scan
 from llmcost_analyzer.facts import FileFacts
-from llmcost_analyzer.finder import read_facts
 from llmcost_analyzer.hashes import source_hashes
-from llmcost_analyzer.index import Index, module_parts
+from llmcost_analyzer.index import Index
 from llmcost_analyzer.labelers.assign import assign
 from llmcost_analyzer.labelers.choose import Choice as Label
 from llmcost_analyzer.project import Choice, Skipped, Source, find_sources, read_text
+from llmcost_analyzer.reader import facts_of, read_one
 from llmcost_analyzer.values import Ref
+from llmcost_analyzer.workers import read_all
 
 FOLDER: Final = ".llmcost"
 _INLINE: Final = 300
 """Up to this many new files are read in this process; starting others takes longer."""
-_BATCH: Final = 40
+_MOST_PROCESSES: Final = 8
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how far it is, and of how many."""
@@ -86,42 +85,11 @@ def _scan(sources: Sequence[Source], cache: Cache, options: Options, progress: P
     return Scan(entries, skipped, len(facts), sum(item.lines for item in facts), len(fresh))
 
 
-# --- facts ------------------------------------------------------------------------------------------------------
-
-
 def _read_all(sources: Sequence[Source], options: Options) -> Iterator[tuple[Source, bytes]]:
-    processes = options.processes or min(os.cpu_count() or 1, 8)
+    processes = options.processes or min(os.cpu_count() or 1, _MOST_PROCESSES)
     if len(sources) <= _INLINE or processes < 2:
-        for source in sources:
-            yield source, read_one(source)
-        return
-    batches = [sources[at : at + _BATCH] for at in range(0, len(sources), _BATCH)]
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        for batch, results in zip(batches, pool.map(_read_batch, batches), strict=True):
-            yield from zip(batch, results, strict=True)
-
-
-def _read_batch(sources: Sequence[Source]) -> list[bytes]:
-    return [read_one(source) for source in sources]
-
-
-def read_one(source: Source) -> bytes:
-    """The facts of one file, pickled; or the reason why it was skipped."""
-    return pickle.dumps(facts_of(source), protocol=5)
-
-
-def facts_of(source: Source) -> FileFacts | Skipped:
-    """The facts of one file, or the reason why it was skipped."""
-    text = read_text(source)
-    if isinstance(text, Skipped):
-        return text
-    module = ".".join(module_parts(source.path))
-    try:
-        return read_facts(source.path, text, module, is_package=source.path.endswith("__init__.py"))
-    except SyntaxError as exc:
-        return Skipped(source.path, f"syntax error in line {exc.lineno}")
-    except (ValueError, RecursionError, MemoryError, OverflowError) as exc:
-        return Skipped(source.path, f"cannot be parsed ({type(exc).__name__})")
+        return ((source, read_one(source)) for source in sources)
+    return read_all(sources, processes)
 
 
 # --- entries ----------------------------------------------------------------------------------------------------
@@ -146,7 +114,8 @@ def _entry(graph: CallGraph, node: Node, labels: Mapping[Ref, Label]) -> Entry:
         Callee(graph.index.files[ref[0]].path, graph.index.scope(ref).qualname, line)
         for ref, line in sorted(node.callees.items())
     ]
-    kind: Kind = "wrapper" if label.label == WRAPPER_LABEL else "direct" if sites else "indirect"
+    sends = any(not site.inside for site in node.sites)
+    kind: Kind = "wrapper" if label.label == WRAPPER_LABEL else "direct" if sends else "indirect"
     return Entry(
         graph.index.files[node.ref[0]].path,
         scope.qualname,

@@ -30,6 +30,7 @@ class Kind:
     pipes: str = ""
     collects: frozenset[str] = frozenset()
     runs: frozenset[str] = frozenset()
+    inside: bool = False
 
     def normal(self, path: str) -> str:
         """The path without parts that change nothing."""
@@ -144,8 +145,18 @@ def _kind(name: str, rows: Mapping[str, Mapping[str, Any]]) -> Kind:
         same.update(part.get("same", ()))
         transparent.update(part.get("transparent", ()))
     pipes = next((str(part["pipes"]) for part in chain if "pipes" in part), "")
-    collects, runs = frozenset(row.get("collects", ())), frozenset(row.get("runs", ()))
-    return Kind(name, row["library"], calls, frozenset(same), gives, frozenset(transparent), pipes, collects, runs)
+    return Kind(
+        name,
+        row["library"],
+        calls,
+        frozenset(same),
+        gives,
+        frozenset(transparent),
+        pipes,
+        frozenset(row.get("collects", ())),
+        frozenset(row.get("runs", ())),
+        bool(row.get("inside")),
+    )
 
 
 def _add_all(names: _Names, patterns: Iterable[str], value: str) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from llmcost_analyzer.entries import WRAPPER_LABEL
 from llmcost_analyzer.labelers.evidence import Evidence
-from llmcost_analyzer.labelers.rules import RULES, Rule
+from llmcost_analyzer.labelers.rules import PLAIN_WORDS, RULES, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,17 @@ _NAME_PLACES: Final = (
     ("owner", 2.2),
     ("made", 2.4),
     ("handed", 1.6),
-    ("module", 1.5),
-    ("package", 0.6),
+    ("module", 1.0),
+    ("package", 0.4),
     ("callees", 1.0),
     ("params", 0.4),
 )
-_GENERIC_FACTORS: Final = {"owner": 1.5, "module": 1.5, "function": 0.4}
+_GENERIC_FACTORS: Final = {"owner": 1.5, "module": 2.2, "function": 0.4, "package": 1.5}
 """Where the function's own name says nothing, what is around it says more."""
+_VERB: Final = 1.35
+"""The first word of a function's name is its verb,"""
+_NOUN: Final = 1.2
+"""the last one what it is about."""
 _CALLED: Final = {"handed": "argument", "made": "type"}
 _PROSE_PLACES: Final = (("docstring", 2.4), ("prompts", 2.0), ("loose", 0.9))
 
@@ -68,17 +73,13 @@ _BY_OPERATION: Final[Mapping[str, tuple[tuple[str, float], ...]]] = {
     "agent": (("tool_use", 1.5), ("agent_orchestration", 1.0)),
     "memory": (("memory", 4.0),),
 }
-_TEAM_LIBRARIES: Final = frozenset({"crewai", "autogen", "camel-ai", "scrapegraphai"})
+_TEAM_LIBRARIES: Final = frozenset({"crewai", "autogen", "camel-ai"})
 _PROVIDER: Final = re.compile(
     r"\b(clients?|models?|llms?|lm|providers?|adapter|backend|api|wrapper|engine|service|openai|anthropic|claude|gemini|"
     r"ollama|groq|mistral|azure|bedrock|cohere|gpt|huggingface|together|deepseek|google|litellm|completions?|base|handler)\b"
 )
-_CALLING: Final = re.compile(
-    r"\b(llm|completions?|generate( (text|response|content|json|structured|async|stream|with retry|reply|output|"
-    r"answer))?|agenerate|invoke|ainvoke|request|call|acall|chat|achat|complete|acomplete|infer(ence)?|query|ask|prompt|stream|"
-    r"response|respond|predict|send|get (response|completion|answer|reply|output)|api|model|forward|retry|with backoff|"
-    r"structured|gpt|batch|process|run|text)\b"
-)
+_PLAIN_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content"})
+_RETRIEVES: Final = re.compile(r"\b(retriev\w*|vector ?store|similarity search|query engine|search results?)\b")
 _DOCUMENTS: Final = re.compile(r"\b(contexts?|docs|documents|chunks|passages|sources|search results|retrieved)\b")
 _QUESTION: Final = re.compile(r"\b(question|query|user input|user query|prompt)\b")
 _IMAGES: Final = re.compile(r"image_url|inline_data|data:image|input_image|image/(png|jpe?g)|from_bytes|base64")
@@ -99,6 +100,7 @@ def choose(evidence: Evidence, callees: Mapping[str, float]) -> Choice:
     _signals(evidence, scores)
     for label, weight in callees.items():
         scores[label].add(weight, f"calls {label}")
+    _retrieval(evidence, scores, callees)
     _wrapper(evidence, scores, callees)
     return _best(scores, evidence)
 
@@ -110,6 +112,9 @@ def _names(rule: Rule, evidence: Evidence, scores: dict[str, _Score]) -> None:
         if found:
             factor = _GENERIC_FACTORS.get(place, 1.0) if generic else 1.0
             longer = 1.0 + 0.15 * found.count(" ")
+            if place == "function":
+                longer *= _VERB if evidence.function.startswith(found) else 1.0
+                longer *= _NOUN if evidence.function.endswith(found) else 1.0
             scores[rule.label].add(
                 weight * factor * longer * rule.weight, f"{_CALLED.get(place, place)} says '{found}'"
             )
@@ -162,30 +167,34 @@ def _signals(evidence: Evidence, scores: dict[str, _Score]) -> None:
         scores["chat"].add(0.8, "takes a history")
 
 
+def _retrieval(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str, float]) -> None:
+    """Answers from documents: the whole step where the function looks them up too, else only the writing of it."""
+    retrieves = "search" in evidence.operations or "semantic_search" in callees or _RETRIEVES.search(evidence.handed)
+    query, synthesis = scores["rag_query"], scores["rag_synthesis"]
+    if retrieves:
+        if synthesis.points or scores["question_answering"].points:
+            query.add(2.5, "looks documents up and answers")
+    elif query.points and evidence.operations & _PLAIN_OPERATIONS:
+        synthesis.add(0.4 * query.points, "answers, but looks nothing up")
+        query.points *= 0.6
+    if synthesis.points > scores["question_answering"].points / 2:
+        scores["question_answering"].points *= 0.7
+
+
 def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str, float]) -> None:
-    if evidence.operations & {
-        "embeddings",
-        "search",
-        "rerank",
-        "image_generation",
-        "transcription",
-        "speech",
-        "agent",
-        "memory",
-        "moderation",
-    }:
+    """A function that forwards any prompt: its name says no more than "call the model"."""
+    if callees or not evidence.operations <= _PLAIN_OPERATIONS:
         return
-    if callees or evidence.own_prompt:
-        return
+    named_plainly = not set(evidence.function.split()) - PLAIN_WORDS
+    around = evidence.owner if evidence.own_prompt else f"{evidence.owner} {evidence.module}"
+    adapts = bool(_PROVIDER.search(around))
     points = 0.0
-    if evidence.forwards:
-        points += 3.0
-    if _CALLING.search(evidence.function):
-        points += 2.0
-    if _PROVIDER.search(f"{evidence.owner} {evidence.module} {evidence.function}"):
-        points += 2.5
+    if named_plainly and evidence.function and (adapts or evidence.forwards):
+        points += 6.0 * adapts + 3.0 * evidence.forwards + 3.0 * (not evidence.own_prompt)
+    elif not evidence.own_prompt and evidence.forwards:
+        points += 2.0 + 2.5 * adapts
     if points:
-        scores["llm_wrapper"].add(points, "forwards a prompt and has none of its own")
+        scores[WRAPPER_LABEL].add(points, "forwards a prompt and has no task of its own")
 
 
 def _best(scores: dict[str, _Score], evidence: Evidence) -> Choice:

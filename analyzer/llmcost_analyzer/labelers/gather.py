@@ -12,6 +12,23 @@ from llmcost_analyzer.values import UNKNOWN_PART, Class, Items, Ref, Sdk, Text, 
 
 PROMPT_LENGTH: Final = 24
 """Texts shorter than this are names, keys and roles, not prompts."""
+_ROLES: Final = frozenset(
+    {
+        "assistant",
+        "user",
+        "system",
+        "role",
+        "content",
+        "text",
+        "tool",
+        "message",
+        "messages",
+        "chat",
+        "human",
+        "ai",
+        "model",
+    }
+)
 _DEPTH: Final = 5
 _MOST_ITEMS: Final = 12
 _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -43,6 +60,13 @@ class Gathered:
     names: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
 
+    def add_text(self, text: str) -> None:
+        """A prompt, or the name of something."""
+        if len(text) >= PROMPT_LENGTH:
+            self.texts.append(text)
+        elif text not in _ROLES:
+            self.names.append(words(text))
+
 
 class Gatherer:
     """Walks expressions and what their names stand for; every expression and value once."""
@@ -60,7 +84,7 @@ class Gatherer:
         self._seen.add(id(expr))
         tag = expr[0]
         if tag == "text":
-            self.found.texts.append(expr[1])
+            self.found.add_text(expr[1])
         elif tag in {"name", "attr", "item"}:
             self._named(ref, expr, depth)
         elif tag == "call":
@@ -74,12 +98,14 @@ class Gatherer:
             self.found.names.append(words(expr[-1]))
         if expr[0] == "name" and self._is_param(ref, expr[1]):
             return
-        for value in self._evaluator.value(ref, expr):
-            self._behind(value, depth + 1)
-        if expr[0] == "name":
-            for bound in self._index.scope(ref).binds.get(expr[1], ()):
-                self.gather(ref, bound, depth + 1)
-        else:
+        bound = self._index.scope(ref).binds.get(expr[1]) if expr[0] == "name" and ref[1] else None
+        if bound is not None:
+            for value in bound:
+                self.gather(ref, value, depth + 1)
+            return
+        for behind in self._evaluator.value(ref, expr):
+            self._behind(behind, depth + 1)
+        if expr[0] != "name":
             self.gather(ref, expr[1], depth + 1)
 
     def _call(self, ref: Ref, expr: Expr, depth: int) -> None:
@@ -106,7 +132,7 @@ class Gatherer:
             return
         self._seen.add(value)
         if isinstance(value, Text):
-            self.found.texts.append(value.text.replace(UNKNOWN_PART, " "))
+            self.found.add_text(value.text.replace(UNKNOWN_PART, " "))
         elif isinstance(value, Items):
             for item in sorted(value.values, key=repr)[:_MOST_ITEMS]:
                 self._behind(item, depth + 1)

@@ -40,9 +40,12 @@ def _compile(alternatives: Iterable[str], words: Mapping[str, str], end: str) ->
     return re.compile(rf"\b(?:{text}){end}")
 
 
-def _load() -> tuple[Rule, ...]:
-    path = resources.files("llmcost_analyzer").joinpath("labelers", "rules.toml")
-    table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+_TABLE: Final[Mapping[str, Any]] = tomllib.loads(
+    resources.files("llmcost_analyzer").joinpath("labelers", "rules.toml").read_text(encoding="utf-8")
+)
+
+
+def _load(table: Mapping[str, Any]) -> tuple[Rule, ...]:
     words = {name: f"({'|'.join(group)})" for name, group in table["words"].items()}
     return tuple(
         Rule(
@@ -57,6 +60,8 @@ def _load() -> tuple[Rule, ...]:
     )
 
 
-RULES: Final = _load()
+RULES: Final = _load(_TABLE)
+PLAIN_WORDS: Final = frozenset(_TABLE["plain_words"])
+"""Words of function names that say no more than "call the model"."""
 LABELS: Final = (*(rule.label for rule in RULES), WRAPPER_LABEL)
 """The taxonomy's labels."""

@@ -51,26 +51,26 @@ class Window:
         self._size += len(piece)
         self.size += len(piece)
         if self._size > EVENT_LIMIT:
-            self._shorten()
+            self._shorten(len(piece))
 
-    def _shorten(self) -> None:
+    def _shorten(self, last: int) -> None:
         text = b"".join(self._pieces)
+        # Half of the tail's room stays free, so that shortening is rare. The last piece may hold the end of what is
+        # waited for, and more behind it: it stays whole.
+        room = max(_TAIL // 2, last)
         if self._head is None:
+            if len(text) <= _HEAD + room:
+                self._pieces = [text]
+                return
             self._head = text[:_HEAD]
-        # Half of the tail's room stays free, so that shortening is rare.
-        tail = text[-(_TAIL // 2) :]
-        self._pieces, self._size = [tail], _HEAD + len(tail)
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing was left out."""
-        return self._head is None
+        self._pieces = [text[-room:]]
+        self._size = _HEAD + len(self._pieces[0])
 
     def take(self) -> bytes:
-        """The text, or head and tail with a line feed between; empties the window."""
+        """The text, or its head and its tail in one; empties the window."""
         text = b"".join(self._pieces)
         if self._head is not None:
-            text = self._head + b"\n" + text
+            text = self._head + text
         self._pieces, self._head, self._size, self.size = [], None, 0, 0
         return text
 

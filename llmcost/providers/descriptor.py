@@ -274,7 +274,7 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
     where = f"{where}: shape.{name}"
     _known(where, table, SHAPE_KEYS)
     function = table.get("function")
-    if function is not None and function not in FUNCTIONS:
+    if function and function not in FUNCTIONS:
         raise ConfigError(f"{where}: unknown function {function!r}")
     big, stream = _table(where, table, "big"), _table(where, table, "stream")
     _known(where, big, BIG_KEYS)

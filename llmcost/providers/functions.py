@@ -69,7 +69,7 @@ _ITERATION: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 
 
 def anthropic(stated: Stated) -> list[Part]:
-    """Anthropic: with ``iterations`` (compaction, advisor) their sum is billed, each at its own model."""
+    """Anthropic: where ``iterations`` (compaction, advisor) sum to more, the sum is billed, each at its own model."""
     iterations = stated.usage.get("iterations")
     if not isinstance(iterations, list):
         return []
@@ -83,10 +83,14 @@ def anthropic(stated: Stated) -> list[Part]:
             sums[field] = sums.get(field, 0) + value
         if isinstance(item.get("model"), str):
             parts.append((item["model"], own))
-    if sums.get("input_tokens", 0) + sums.get("output_tokens", 0) <= 0:
+    if _total(sums) <= _total(stated.counts):
         return []
     stated.counts.update(sums)
     return parts
+
+
+def _total(counts: Mapping[str, float]) -> float:
+    return counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
 
 
 def _number(item: Mapping[str, Any], path: tuple[str, ...]) -> float:

@@ -101,6 +101,15 @@ def test_an_unknown_host_needs_path_and_body_of_the_shape() -> None:
     assert endpoint.read_request("/v1/chat/completions", {}, b"") is None
 
 
+def test_azure_behind_a_host_of_ones_own() -> None:
+    path = "/openai/deployments/my-gpt/chat/completions"
+    endpoint = find("POST", f"https://apim.corp.example{path}?api-version=1")
+    assert endpoint is not None
+    facts = endpoint.read_request(path, {}, b'{"messages": []}')
+    assert facts is not None
+    assert (endpoint.provider, facts.model) == ("azure.ai.openai", "my-gpt")
+
+
 def test_a_known_host_is_believed_without_a_body() -> None:
     endpoint = find("POST", "https://api.openai.com/v1/chat/completions")
     assert endpoint is not None

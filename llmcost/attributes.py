@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 from llmcost import semconv
 from llmcost.calls import Attribution, Cost, Usage
 
+_MOST_KEPT: Final = 1024
 _USAGE_ATTRIBUTES: Final = (
     ("cache_read_tokens", semconv.CACHE_READ_TOKENS),
     ("cache_write_tokens", semconv.CACHE_WRITE_TOKENS),
@@ -20,6 +22,11 @@ _USAGE_ATTRIBUTES: Final = (
 )
 
 
+_DETAIL_NAMES: Final = tuple(attribute for _, attribute in _USAGE_ATTRIBUTES)
+_details: Final = attrgetter(*(name for name, _ in _USAGE_ATTRIBUTES))
+_attributions: Final[dict[int, tuple[Attribution, dict[str, Any]]]] = {}
+
+
 def usage_attributes(usage: Usage) -> dict[str, Any]:
     """Token counts under the conventions' names. Unknown totals and zero details are left out."""
     out: dict[str, Any] = {}
@@ -27,8 +34,7 @@ def usage_attributes(usage: Usage) -> dict[str, Any]:
         out[semconv.INPUT_TOKENS] = usage.input_tokens
     if usage.output_tokens is not None:
         out[semconv.OUTPUT_TOKENS] = usage.output_tokens
-    for name, attribute in _USAGE_ATTRIBUTES:
-        value = getattr(usage, name)
+    for attribute, value in zip(_DETAIL_NAMES, _details(usage), strict=True):
         if value:
             out[attribute] = value
     return out
@@ -58,8 +64,20 @@ def cost_attributes(cost: Cost) -> dict[str, Any]:
     return out
 
 
-def attribution_attributes(attribution: Attribution) -> dict[str, Any]:
-    """Label, call site and context under their names."""
+def attribution_attributes(attribution: Attribution) -> Mapping[str, Any]:
+    """Label, call site and context under their names. Kept by record, since the next call from the same place under
+    the same context has the same record."""
+    known = _attributions.get(id(attribution))
+    if known is not None and known[0] is attribution:
+        return known[1]
+    made = _attribution_attributes(attribution)
+    if len(_attributions) >= _MOST_KEPT:
+        _attributions.clear()
+    _attributions[id(attribution)] = attribution, made
+    return made
+
+
+def _attribution_attributes(attribution: Attribution) -> dict[str, Any]:
     out: dict[str, Any] = {
         semconv.SEMANTIC_LABEL: attribution.label,
         semconv.SEMANTIC_LABEL_SOURCE: attribution.label_source,

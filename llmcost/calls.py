@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from llmcost import semconv
+from llmcost.records import quick
 
 CostStatus = Literal[
     "priced", "estimated", "partial", "unpriced", "zero_listed", "not_billed", "explicit", "counted_elsewhere"
@@ -29,6 +31,7 @@ Outcome = Literal["complete", "truncated", "closed", "cancelled", "failed", "col
 LabelSource = Literal["map", "explicit", "inherited", "none"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a call used. Totals are inclusive: cached and written tokens are part of ``input_tokens``, one-hour writes
@@ -84,6 +87,7 @@ class Usage:
 NO_USAGE: Final = Usage()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a call cost, in USD: ``prompt + completion + fees = total``, all None where no price is known.
@@ -160,6 +164,7 @@ class BilledPart:
     cost: Cost
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request to a model: the record that spans, metrics, store and reports are made from.
@@ -241,6 +246,7 @@ _CALL_TYPE_WORDS: Final[tuple[tuple[str, semconv.CallType], ...]] = (
 )
 
 
+@lru_cache(maxsize=1024)
 def call_type_of(label: str, operation: str) -> str:
     """Derive the call type: the label's words say more than the operation, except for embeddings and their like."""
     by_operation = _CALL_TYPE_OF_OPERATION.get(operation, "other")

@@ -7,14 +7,25 @@ from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 
 from llmcost import semconv
 
 _OPENINFERENCE_KIND: Final = "openinference.span.kind"
 _OPENINFERENCE_KINDS: Final = frozenset({"LLM", "EMBEDDING", "RERANKER"})
 _OPENLLMETRY_REQUEST_TYPE: Final = "llm.request.type"
-_SUPPRESS_LANGUAGE_MODEL: Final = "suppress_language_model_instrumentation"
+_SUPPRESSED: Final = (
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    "suppress_instrumentation",
+    "suppress_language_model_instrumentation",
+)
+LABEL: Final = "llmcost.inside-a-call"
+"""The context key that is set while a request is below the client: the label of the call."""
+
+
+def inside_a_call() -> bool:
+    """Whether this code runs below a hooked client: nested clients are one call."""
+    return LABEL in otel_context.get_current()
 
 
 def adoptable(span: trace.Span) -> bool:
@@ -36,9 +47,9 @@ def adoptable(span: trace.Span) -> bool:
     return _OPENLLMETRY_REQUEST_TYPE in attributes
 
 
-def may_create_span() -> bool:
-    """False where the program has switched instrumentation off for this context; calls are still counted."""
-    return is_instrumentation_enabled() and not otel_context.get_value(_SUPPRESS_LANGUAGE_MODEL)
+def may_create_span(context: Context) -> bool:
+    """False where the program has switched instrumentation off in this context; calls are still counted."""
+    return not any(map(context.get, _SUPPRESSED))
 
 
 _NEVER_ON_ADOPTED: Final = (semconv.ERROR_TYPE,)

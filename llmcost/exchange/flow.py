@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
+from llmcost.exchange.adopt import inside_a_call
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
 from llmcost.exchange.inject import USAGE_ON_REQUEST, HiddenUsageChunk, with_usage_asked
-from llmcost.exchange.open_call import OpenCall, inside_a_call, settle_poll
+from llmcost.exchange.open_call import OpenCall, settle_poll
 from llmcost.exchange.reading import Reading
 from llmcost.providers import Endpoint, RequestFacts
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+_BEGIN: Final = guard("flow.begin")
+_RECEIVE: Final = guard("flow.receive")
 Flow = Generator[Request, Response, Response]
 
 
@@ -49,7 +52,7 @@ class ClientAdapter(Protocol):
 
 def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any] | None:
     """Recognise a call. None for everything else: such a request is sent as if we were not there."""
-    with guard("flow.begin"):
+    with _BEGIN:
         if not engine.dropped.empty():
             engine.drain()
         method, host, port, path = adapter.target(request)
@@ -95,10 +98,11 @@ def _flow(call: OpenCall, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
 
 
 def _receive(call: OpenCall, adapter: ClientAdapter, response: Any) -> None:
-    with guard("flow.receive"):
+    with _RECEIVE:
         call.answered(adapter.status(response), adapter.headers(response))
         content = adapter.content(response)
         if content is None:
+            call.decode(adapter.headers(response).get("content-encoding"))
             adapter.tap(response, call)
             return
         call.whole(content)

@@ -20,13 +20,10 @@ from llmcost.exchange.spans import CallSpan
 from llmcost.exchange.wire import decoder
 from llmcost.providers import Endpoint, RequestFacts, ResponseFacts
 
-LABEL: Final = "llmcost.inside-a-call"
-"""The context key that is set while a request is below the client: the label of the call."""
-
-
-def inside_a_call() -> bool:
-    """Whether this code runs below a hooked client: nested clients are one call."""
-    return otel_context.get_value(LABEL) is not None
+_FEED: Final = guard("call.feed")
+_FINISH: Final = guard("call.finish")
+_END_SPAN: Final = guard("call.end_span")
+_OBSERVE: Final = guard("call.observe")
 
 
 class OpenCall:
@@ -76,8 +73,7 @@ class OpenCall:
 
     def enter(self) -> Token[Context]:
         """Make the call's span current and mark the context, around the inner send only."""
-        context = otel_context.set_value(LABEL, self.attribution.label, self.span.context())
-        return otel_context.attach(context)
+        return otel_context.attach(self.span.context(self.attribution.label, suppress_http=self.engine.options.suppress_http_spans))
 
     def leave(self, token: Token[Context]) -> None:
         """Undo :meth:`enter`."""
@@ -87,7 +83,9 @@ class OpenCall:
         """The response's head is here."""
         self.status = status
         self.reading = Reading(self.endpoint, self.request, status, headers)
-        encoding = headers.get("content-encoding")
+
+    def decode(self, encoding: str | None) -> None:
+        """The body will come as it came over the wire, in this ``content-encoding``."""
         self._decode = decoder(encoding) if encoding else None
 
     def whole(self, body: bytes) -> None:
@@ -102,7 +100,7 @@ class OpenCall:
         reading = self.reading
         if reading is None or not self._open:
             return chunk if self.hidden is None else self.hidden.feed(chunk)
-        with guard("call.feed"):
+        with _FEED:
             reading.feed(chunk if self._decode is None else self._decode(chunk))
             if self.first_chunk is None and reading.chunks:
                 self.first_chunk = self.engine.clock.monotonic()
@@ -125,16 +123,16 @@ class OpenCall:
         self.engine.open_streams.pop(id(self), None)
         self.error = error
         call: Call | None = None
-        with guard("call.finish"):
+        with _FINISH:
             facts = record.facts_of(self)
             call = record.build(self, facts, outcome)
-            self.span.write(call)
+            self.span.write(self, call)
             if self.engine.options.capture_content != "NO_CONTENT":
                 self._capture()
-        with guard("call.end_span"):
+        with _END_SPAN:
             self.span.end()
         if call is not None:
-            with guard("call.observe"):
+            with _OBSERVE:
                 self._show(call, facts)
 
     def _capture(self) -> None:

@@ -151,17 +151,22 @@ def _without_usage(outcome: Outcome) -> Cost:
 
 def _priced(call: OpenCall, facts: ResponseFacts, usage: Usage) -> tuple[Cost, tuple[BilledPart, ...]]:
     """The cost of a response; where it billed further models, the sum with their parts."""
-    tier = billed_tier(facts.service_tier, call.request.service_tier)
-    model = call.request.model
-
-    def price(response_model: str | None, part: Usage, stated: float | None = None) -> Cost:
-        request = PriceRequest(call.endpoint.provider, response_model, model, tier, call.request.region)
-        return call.engine.prices.price_call(request, part, stated, call.started_ns / 1e9)
-
+    asked = call.request
+    request = PriceRequest(
+        call.endpoint.provider,
+        facts.model,
+        asked.model,
+        billed_tier(facts.service_tier, asked.service_tier),
+        asked.region,
+    )
+    price, at = call.engine.prices.price_call, call.started_ns / 1e9
     if not facts.parts:
-        return price(facts.model, usage, facts.provider_cost), ()
-    parts = tuple(BilledPart(name, part, price(name, part)) for name, part in facts.parts)
-    return _sum(price(facts.model, facts.own_usage or usage, facts.provider_cost), parts), parts
+        return price(request, usage, facts.provider_cost, at), ()
+    parts = tuple(
+        BilledPart(name, part, price(request._replace(response_model=name), part, None, at))
+        for name, part in facts.parts
+    )
+    return _sum(price(request, facts.own_usage or usage, facts.provider_cost, at), parts), parts
 
 
 def _sum(cost: Cost, parts: tuple[BilledPart, ...]) -> Cost:

@@ -35,16 +35,18 @@ class FanOut:
     """Hands each call to all observers; a fault of one does not keep it from the others."""
 
     def __init__(self, observers: Iterable[CallObserver] = ()) -> None:
-        self._observers: tuple[CallObserver, ...] = tuple(observers)
+        self._observers: tuple[tuple[CallObserver, guard], ...] = ()
+        for observer in observers:
+            self.add(observer)
 
     def add(self, observer: CallObserver) -> None:
         """Add an observer; it sees the calls that finish from now on."""
-        self._observers = (*self._observers, observer)
+        self._observers = (*self._observers, (observer, guard(f"observe.{type(observer).__name__}")))
 
     def __call__(self, call: Call, context: Context | None = None) -> None:
         """Show a finished call to every observer, in the order in which they were added."""
-        for observer in self._observers:
-            with guard(f"observe.{type(observer).__name__}"):
+        for observer, guarded in self._observers:
+            with guarded:
                 observer.observe(call, context)
 
     def unseen(self, host: str) -> None:

@@ -16,6 +16,9 @@ from llmcost.calls import NO_USAGE, Call
 from llmcost.exchange.guard import internal_errors
 from llmcost.semconv import Metric
 
+_API: Final = metrics.__name__
+"""Providers of the API itself stand for none; the application may set one later."""
+
 _INPUT: Final = "input"
 _OUTPUT: Final = "output"
 
@@ -52,6 +55,7 @@ class MetricsSpanProcessor(SpanProcessor):
     """
 
     def __init__(self, meter_provider: metrics.MeterProvider | None = None) -> None:
+        self._given = meter_provider is not None
         self._meter = metrics.get_meter(semconv.SCOPE, meter_provider=meter_provider, schema_url=semconv.SCHEMA_URL)
         self._models = ModelNames()
         self._attributes: dict[tuple[Any, ...], tuple[dict[str, Any], ...]] = {}
@@ -71,6 +75,9 @@ class MetricsSpanProcessor(SpanProcessor):
 
     def observe(self, call: Call, context: Context | None = None) -> None:
         """Record a finished call; ``context`` holds its span, so that exemplars point at it."""
+        if not self._given and type(metrics.get_meter_provider()).__module__.startswith(_API):
+            self._models.of(call)
+            return
         standard, ours, calls = self._attribute_sets(call)
         self._calls.add(1, calls, context)
         if call.cost.total is not None:

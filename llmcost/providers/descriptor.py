@@ -7,7 +7,7 @@ response and stream are read. ``docs/reference/providers.md`` lists every key.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -16,9 +16,11 @@ from llmcost.errors import ConfigError
 from llmcost.providers import paths
 from llmcost.providers.functions import FUNCTIONS, Function
 from llmcost.providers.paths import Path
-from llmcost.providers.usage import FIELDS, Alternatives
+from llmcost.providers.usage import FIELDS, UsageTable
 
 Fields = Mapping[str, tuple[Path, ...]]
+Heads = Mapping[str | int, tuple[str, ...]]
+"""By the first segment of paths: the names of what they lead to. A document is read by the keys that it has."""
 
 REQUEST_FIELDS: Final = frozenset(
     {"model", "stream", "max_tokens", "temperature", "top_p", "choices", "service_tier", "include_usage"}
@@ -91,6 +93,7 @@ class Shape:
 
     Attributes:
         needs: keys that a request must have where the host is unknown.
+        asks: by outermost key of a request, the facts that may stand there; ``tells`` the same of a response.
         names: by field, text for values that a provider may send as numbers.
         usage: fields of ``Usage`` from keys of the usage object.
         complete: a key of the usage object that makes it replace an earlier one of the stream as a whole.
@@ -104,12 +107,14 @@ class Shape:
     operation: str
     needs: tuple[str, ...] = ()
     request: Fields = field(default_factory=dict)
+    asks: Heads = field(default_factory=dict)
     request_defaults: Mapping[str, Any] = field(default_factory=dict)
     request_bulk: tuple[bytes, ...] = ()
     request_tail: tuple[bytes, ...] = ()
     response: Fields = field(default_factory=dict)
+    tells: Heads = field(default_factory=dict)
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    usage: Mapping[str, Alternatives] = field(default_factory=dict)
+    usage: UsageTable = field(default_factory=lambda: UsageTable({}))
     complete: str | None = None
     merge: Mapping[str, str] = field(default_factory=dict)
     counts: Fields = field(default_factory=dict)
@@ -279,23 +284,30 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
     big, stream = _table(where, table, "big"), _table(where, table, "stream")
     _known(where, big, BIG_KEYS)
     request = _fields(where, _table(where, table, "request"), REQUEST_FIELDS)
+    response = _fields(where, _table(where, table, "response"), RESPONSE_FIELDS)
+    counts = _fields(where, _table(where, table, "counts"), FIELDS)
+    tallies = tuple(_tally(where, row) for row in table.get("tally", ()))
+    costs = tuple(StatedCost(paths.parse(row["path"]), row.get("scale", 1.0)) for row in table.get("cost", ()))
+    error = _fields(where, _table(where, table, "error"), ERROR_FIELDS)
     return Shape(
         name=name,
         operation=str(table.get("operation", "chat")),
         needs=tuple(table.get("needs", ())),
         request=request,
+        asks=_heads((name, path) for name, found in request.items() for path in found),
         request_defaults=_table(where, table, "request_defaults"),
         request_bulk=_keys(table.get("request_bulk", ())),
         request_tail=_keys(dict.fromkeys(str(path[0]) for found in request.values() for path in found)),
-        response=_fields(where, _table(where, table, "response"), RESPONSE_FIELDS),
+        response=response,
+        tells=_heads(_told(response, counts, tallies, costs, error)),
         names=_table(where, table, "names"),
         usage=_usage(where, _table(where, table, "usage")),
         complete=table.get("complete"),
         merge=_table(where, table, "merge"),
-        counts=_fields(where, _table(where, table, "counts"), FIELDS),
+        counts=counts,
         asked=_asked(where, _table(where, table, "asked")),
-        tallies=tuple(_tally(where, row) for row in table.get("tally", ())),
-        costs=tuple(StatedCost(paths.parse(row["path"]), row.get("scale", 1.0)) for row in table.get("cost", ())),
+        tallies=tallies,
+        costs=costs,
         function=FUNCTIONS[function] if function else None,
         big=Big(
             bulk=_keys(big.get("bulk", ())),
@@ -304,7 +316,7 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
             texts=tuple(big.get("texts", ())),
         ),
         stream=_stream(where, stream),
-        error=_fields(where, _table(where, table, "error"), ERROR_FIELDS),
+        error=error,
         refusal=_table(where, table, "refusal"),
     )
 
@@ -339,12 +351,32 @@ def _tally(where: str, row: Mapping[str, Any]) -> Tally:
     )
 
 
-def _usage(where: str, table: Mapping[str, Any]) -> dict[str, Alternatives]:
+def _told(
+    response: Fields, counts: Fields, tallies: Iterable[Tally], costs: Iterable[StatedCost], error: Fields
+) -> Iterator[tuple[str, Path]]:
+    """What a response tells, and where: its fields, and as groups the counts, tallies, costs and errors."""
+    yield from ((name, path) for name, found in response.items() for path in found)
+    yield from (("counts", path) for found in counts.values() for path in found)
+    yield from (("tallies", tally.path) for tally in tallies)
+    yield from (("costs", cost.path) for cost in costs)
+    yield from (("error", path) for path in error.get("mark", ()))
+
+
+def _heads(named: Iterable[tuple[str, Path]]) -> dict[str | int, tuple[str, ...]]:
+    heads: dict[str | int, dict[str, None]] = {}
+    for name, path in named:
+        heads.setdefault(path[0], {})[name] = None
+    return {head: tuple(names) for head, names in heads.items()}
+
+
+def _usage(where: str, table: Mapping[str, Any]) -> UsageTable:
     _known(f"{where}.usage", table, FIELDS)
-    return {
-        name: tuple((item,) if isinstance(item, str) else tuple(item) for item in alternatives)
-        for name, alternatives in table.items()
-    }
+    return UsageTable(
+        {
+            name: tuple((item,) if isinstance(item, str) else tuple(item) for item in alternatives)
+            for name, alternatives in table.items()
+        }
+    )
 
 
 def _asked(where: str, table: dict[str, Any]) -> dict[str, str]:

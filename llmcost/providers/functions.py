@@ -5,6 +5,7 @@ Each takes what a response stated; it may change the counts, and returns the par
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,13 +14,30 @@ Counts = dict[str, float]
 Part = tuple[str, Counts]
 
 
+def number(value: Any) -> float | None:
+    """A count as a provider may write it: a finite number that is not negative, or digits in a text."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        return None
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What a response stated: the counts that the paths found, and the usage, flattened and as it came."""
+    """What a response stated: the counts that the paths found, and the usage as it came."""
 
     counts: Counts
-    flat: Mapping[str, float]
     usage: Mapping[str, Any]
+
+    def number(self, key: str) -> float | None:
+        """A number of the usage object, or None."""
+        value = self.usage.get(key)
+        if type(value) is int and value >= 0:
+            return value
+        return number(value)
 
 
 Function = Callable[[Stated], list[Part]]
@@ -30,7 +48,7 @@ def totals(stated: Stated) -> list[Part]:
 
     Reasoning and thinking that nobody itemised belong to the output, audio to the input.
     """
-    counts, total = stated.counts, stated.flat.get("total_tokens")
+    counts, total = stated.counts, stated.number("total_tokens")
     prompt, completion = counts.get("input_tokens"), counts.get("output_tokens")
     if total is None or prompt is None or completion is None:
         return []
@@ -48,12 +66,11 @@ def totals(stated: Stated) -> list[Part]:
 
 def gemini(stated: Stated) -> list[Part]:
     """Gemini: thoughts lie outside the candidates, unless the total proves that they are inside."""
-    flat = stated.flat
-    total, candidates = flat.get("totalTokenCount"), flat.get("candidatesTokenCount")
-    thoughts = flat.get("thoughtsTokenCount", 0)
+    total, candidates = stated.number("totalTokenCount"), stated.number("candidatesTokenCount")
+    thoughts = stated.number("thoughtsTokenCount")
     if total is None or candidates is None or not thoughts:
         return []
-    prompt, tools = flat.get("promptTokenCount", 0), flat.get("toolUsePromptTokenCount", 0)
+    prompt, tools = stated.number("promptTokenCount") or 0, stated.number("toolUsePromptTokenCount") or 0
     if candidates >= thoughts and total in (prompt + candidates, prompt + tools + candidates):
         stated.counts["output_tokens"] = candidates
     return []

@@ -16,6 +16,7 @@ COMPATIBLE: Final = "compatible"
 """The name of the table of shapes that are recognised on unknown hosts, and of hosts that speak them."""
 
 _CACHE_LIMIT: Final = 4_096
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ class Endpoint:
     def read_request(self, path: str, headers: Mapping[str, str], body: bytes) -> RequestFacts | None:
         """The facts of a request, or None where it is not a call after all."""
         found = pattern(self.route.path).fullmatch(clean(path)) if "{" in self.route.path else None
-        named = {key: unquoted(value) for key, value in found.groupdict().items()} if found else {}
-        form = headers.get("content-type", "").startswith("multipart/form-data") or body.startswith(b"--")
+        named = {key: unquoted(value) for key, value in found.groupdict().items()} if found else _NOTHING
+        form = not body.startswith(b"{") and (
+            body.startswith(b"--") or headers.get("content-type", "").startswith("multipart/form-data")
+        )
         facts = requests.read(self.shape, named, body, form=form, certain=self.certain)
         if facts is None or self.route.stream is None or facts.stream == self.route.stream:
             return facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from llmcost.providers import paths, scan
@@ -72,31 +72,29 @@ def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, cer
         certain: whether the host is known to be the provider's; elsewhere the body must have the shape's keys.
     """
     document = _form(shape, body) if form else _document(shape, body)
-    if not certain and not all(key in document or f'"{key}"'.encode() in body for key in shape.needs):
-        return None
-    values = {name: paths.first(document, where) for name, where in shape.request.items()}
-    model = _text(values.get("model")) or route.get("model")
-    stream = values.get("stream")
-    if stream is None:
-        stream = shape.request_defaults.get("stream", False)
-    spoken = _text(values.get("input"))
-    return RequestFacts(
-        model=model.removeprefix("models/") if model else None,
-        stream=stream is True or stream == "true",
-        max_tokens=_integer(values.get("max_tokens")),
-        temperature=_float(values.get("temperature")),
-        top_p=_float(values.get("top_p")),
-        choices=_integer(values.get("choices")),
-        service_tier=_text(values.get("service_tier")),
-        include_usage=values.get("include_usage") is True,
-        image_size=_text(values.get("image_size")),
-        image_quality=_text(values.get("image_quality")),
-        search_context=_text(values.get("search_context")),
-        region=route.get("region"),
-        seconds=_float(values.get("seconds")),
-        text_characters=len(spoken) if spoken is not None else None,
-        body=body,
-    )
+    if not certain:
+        for key in shape.needs:
+            if key not in document and f'"{key}"'.encode() not in body:
+                return None
+    facts = _facts(shape, document)
+    model = facts.get("model") or route.get("model")
+    facts["model"] = model.removeprefix("models/") if model else None
+    if "stream" not in facts:
+        facts["stream"] = _flag(shape.request_defaults.get("stream"))
+    return RequestFacts(region=route.get("region"), body=body, **facts)
+
+
+def _facts(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that stand under the document's keys; the shape's many other fields cost nothing."""
+    facts: dict[str, Any] = {}
+    for key in document:
+        for field in shape.asks.get(key, ()):
+            fact, convert = _FACTS[field]
+            if fact not in facts:
+                value = paths.first(document, shape.request[field])
+                if value is not None:
+                    facts[fact] = convert(value)
+    return facts
 
 
 def with_stream(facts: RequestFacts, stream: bool) -> RequestFacts:
@@ -139,3 +137,33 @@ def _float(value: Any) -> float | None:
         except ValueError:
             return None
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _flag(value: Any) -> bool:
+    return value is True or value == "true"
+
+
+def _said(value: Any) -> bool:
+    return value is True
+
+
+def _length(value: Any) -> int | None:
+    return len(value) if isinstance(value, str) else None
+
+
+_FACTS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+    "model": ("model", _text),
+    "stream": ("stream", _flag),
+    "max_tokens": ("max_tokens", _integer),
+    "temperature": ("temperature", _float),
+    "top_p": ("top_p", _float),
+    "choices": ("choices", _integer),
+    "service_tier": ("service_tier", _text),
+    "include_usage": ("include_usage", _said),
+    "image_size": ("image_size", _text),
+    "image_quality": ("image_quality", _text),
+    "search_context": ("search_context", _text),
+    "seconds": ("seconds", _float),
+    "input": ("text_characters", _length),
+}
+"""By field of a shape's request: the fact that it gives, and how."""

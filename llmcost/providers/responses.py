@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from llmcost.calls import Usage
 from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape, Tally
-from llmcost.providers.functions import Counts, Stated
+from llmcost.providers.functions import Counts, Stated, number
 from llmcost.providers.requests import RequestFacts
-from llmcost.providers.usage import build, count, flatten, merge, number
+from llmcost.providers.usage import build, merge
 
 _INSTEAD_OF_TOKENS: Final = frozenset({"input_seconds", "input_characters"})
 """What a response also tells, but bills only where it does not count tokens."""
@@ -101,12 +101,25 @@ class Collector:
         """Read one document."""
         if not isinstance(document, dict):
             return
-        shape, fields = self._shape, self._shape.response
-        if self.model is None and "model" in fields:
-            self.model = _text(paths.first(document, fields["model"]))
-        if self.id is None and "id" in fields:
-            self.id = _text(paths.first(document, fields["id"]))
-        for path in fields.get("usage", ()):
+        tells = self._shape.tells
+        told: set[str] = set()
+        for key in document:
+            if key in tells:
+                told.update(tells[key])
+        for name in told:
+            _TAKES[name](self, document)
+
+    def _take_model(self, document: Mapping[str, Any]) -> None:
+        if self.model is None:
+            self.model = _text(paths.first(document, self._shape.response["model"]))
+
+    def _take_id(self, document: Mapping[str, Any]) -> None:
+        if self.id is None:
+            self.id = _text(paths.first(document, self._shape.response["id"]))
+
+    def _take_usage(self, document: Mapping[str, Any]) -> None:
+        shape = self._shape
+        for path in shape.response["usage"]:
             found = paths.get(document, path)
             if isinstance(found, dict) and found:
                 if shape.complete is not None and found.get(shape.complete) is not None:
@@ -116,25 +129,22 @@ class Collector:
                 else:
                     self._usage = dict(found)
                 break
-        self._finish(document)
-        self._state(document)
-        for tally in shape.tallies:
-            self._tally(tally, document)
-        if shape.error:
-            self._fail(document)
 
-    def _state(self, document: Mapping[str, Any]) -> None:
-        shape, fields = self._shape, self._shape.response
-        if "service_tier" in fields:
-            tier = _named(shape.names.get("service_tier", {}), paths.first(document, fields["service_tier"]))
-            self.tier = tier or self.tier
-        if "status" in fields:
-            self.status = _text(paths.first(document, fields["status"])) or self.status
-        for name, where in shape.counts.items():
+    def _take_tier(self, document: Mapping[str, Any]) -> None:
+        names = self._shape.names.get("service_tier", {})
+        self.tier = _named(names, paths.first(document, self._shape.response["service_tier"])) or self.tier
+
+    def _take_status(self, document: Mapping[str, Any]) -> None:
+        self.status = _text(paths.first(document, self._shape.response["status"])) or self.status
+
+    def _take_counts(self, document: Mapping[str, Any]) -> None:
+        for name, where in self._shape.counts.items():
             stated = number(paths.first(document, where))
             if stated is not None:
                 self._counts[name] = stated
-        for cost in shape.costs:
+
+    def _take_costs(self, document: Mapping[str, Any]) -> None:
+        for cost in self._shape.costs:
             amount = paths.get(document, cost.path)
             if isinstance(amount, int | float) and number(amount) is not None:
                 self._costs = amount * cost.scale
@@ -144,12 +154,16 @@ class Collector:
         """Note a finish reason that was found by a scan."""
         self._finishes.setdefault(0, self._shape.names.get("finish_reasons", {}).get(text, text))
 
-    def _finish(self, document: Mapping[str, Any]) -> None:
-        for path in self._shape.response.get("finish_reasons", ()):
+    def _take_finishes(self, document: Mapping[str, Any]) -> None:
+        for path in self._shape.response["finish_reasons"]:
             for key, value in paths.each(document, path):
                 reason = _named(self._shape.names.get("finish_reasons", {}), value)
                 if reason:
                     self._finishes[key] = reason
+
+    def _take_tallies(self, document: Mapping[str, Any]) -> None:
+        for tally in self._shape.tallies:
+            self._tally(tally, document)
 
     def _tally(self, tally: Tally, document: Mapping[str, Any]) -> None:
         items = [
@@ -163,7 +177,7 @@ class Collector:
         if found:
             self._tallies[tally.field] = max(found, self._tallies.get(tally.field, 0))
 
-    def _fail(self, document: Mapping[str, Any]) -> None:
+    def _take_error(self, document: Mapping[str, Any]) -> None:
         error = self._shape.error
         mark = paths.first(document, error.get("mark", ()))
         if not mark:
@@ -206,15 +220,15 @@ class Collector:
         counts: Counts = {}
         parts: list[tuple[str, Counts]] = []
         if self._usage:
-            flat = flatten(self._usage)
-            counts = count(flat, shape.usage)
+            counts = shape.usage.count(self._usage)
             if shape.function is not None:
-                parts = shape.function(Stated(counts, flat, self._usage))
-        by_token = "input_tokens" in counts
-        for field, value in (*self._counts.items(), *self._tallies.items()):
-            if not (by_token and field in _INSTEAD_OF_TOKENS):
-                counts.setdefault(field, value)
-        if self.error is None and http_status < 400:
+                parts = shape.function(Stated(counts, self._usage))
+        if self._counts or self._tallies:
+            by_token = "input_tokens" in counts
+            for field, value in (*self._counts.items(), *self._tallies.items()):
+                if not (by_token and field in _INSTEAD_OF_TOKENS):
+                    counts.setdefault(field, value)
+        if shape.asked and self.error is None and http_status < 400:
             for field, name in shape.asked.items():
                 asked = request.asked(name)
                 if asked is not None:
@@ -229,6 +243,21 @@ class Collector:
             for field, value in part.items():
                 own[field] = max(0, own.get(field, 0) - value)
         return usage, build(own), tuple((model, build(part)) for model, part in parts)
+
+
+_TAKES: Final[Mapping[str, Callable[[Collector, Mapping[str, Any]], None]]] = {
+    "model": Collector._take_model,  # noqa: SLF001 - the class's own table
+    "id": Collector._take_id,  # noqa: SLF001
+    "usage": Collector._take_usage,  # noqa: SLF001
+    "finish_reasons": Collector._take_finishes,  # noqa: SLF001
+    "service_tier": Collector._take_tier,  # noqa: SLF001
+    "status": Collector._take_status,  # noqa: SLF001
+    "counts": Collector._take_counts,  # noqa: SLF001
+    "costs": Collector._take_costs,  # noqa: SLF001
+    "tallies": Collector._take_tallies,  # noqa: SLF001
+    "error": Collector._take_error,  # noqa: SLF001
+}
+"""What reads what a response tells. No step depends on another."""
 
 
 def _asked_for(usage: Usage, request: RequestFacts) -> Usage:

@@ -25,10 +25,20 @@ _TRIES: Final = 6
 _NEAR: Final = 512
 _VALUE: Final = re.compile(rb'\s*:\s*(?:"([^"\\]{1,80})"|(\d{1,9}))')
 _decoder: Final = json.JSONDecoder()
+_scan: Final = _decoder.raw_decode
 
 
-def load(data: bytes | str) -> Any:
+def load(data: bytes) -> Any:
     """The parsed JSON, or None where it is none. Never raises on odd input."""
+    try:
+        if data.startswith(b"{"):
+            # ``json.loads`` first guesses the encoding and looks for white space, as long as a small body takes.
+            text = data.decode()
+            found, end = _scan(text)
+            if end == len(text):
+                return found
+    except (ValueError, RecursionError):
+        pass
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

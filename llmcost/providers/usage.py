@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import fields
+from types import NoneType
 from typing import Any, Final
 
 from llmcost.calls import Usage
-from llmcost.providers.functions import Counts
+from llmcost.providers.functions import Counts, number
 
 Alternatives = tuple[tuple[str, ...], ...]
 """Flattened keys: the first alternative that is there wins; an alternative of several keys is their sum."""
+
+Plan = tuple[tuple[str, str | None, str], ...]
+"""Field, and where it stands: the key of an object inside the usage object or None, and the key there."""
 
 MergeRule = str
 """``sum`` or ``max``; without a rule the last number wins."""
@@ -20,17 +23,7 @@ SECONDS: Final = frozenset({"input_seconds", "output_seconds"})
 FIELDS: Final = frozenset(field.name for field in fields(Usage))
 _TOTALS: Final = frozenset({"input_tokens", "output_tokens"})
 _DEPTH: Final = 6
-
-
-def number(value: Any) -> float | None:
-    """A count as a provider may write it: a finite number that is not negative, or digits in a text."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
-    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        return None
-    return value
+_MOST_FORMS: Final = 256
 
 
 def merge(old: dict[str, Any], new: Mapping[str, Any], rules: Mapping[str, MergeRule], prefix: str = "") -> None:
@@ -83,25 +76,103 @@ def _by_modality(items: list[Any], prefix: str, flat: dict[str, float]) -> None:
                 flat[key] = flat.get(key, 0) + count
 
 
-def count(flat: Mapping[str, float], table: Mapping[str, Alternatives]) -> Counts:
-    """The fields of :class:`Usage` that a flattened usage object states; details of 0 are left out."""
-    counts: Counts = {}
-    for field, alternatives in table.items():
-        for keys in alternatives:
-            if len(keys) == 1:
-                value = flat.get(keys[0])
-            else:
+class UsageTable:
+    """Which keys of a usage object state which fields of :class:`Usage`.
+
+    Which of the alternatives are there depends on the keys and on the types of their values, and a provider sends the
+    same ones again and again: the choice is made once for each form. The number of forms kept is bounded.
+    """
+
+    __slots__ = ("_plans", "_rows")
+
+    def __init__(self, rows: Mapping[str, Alternatives]) -> None:
+        self._rows = rows
+        self._plans: dict[tuple[Any, ...], Plan | None] = {}
+
+    def count(self, usage: Mapping[str, Any]) -> Counts:
+        """The fields that a usage object states; details of 0 are left out."""
+        form = _form(usage)
+        try:
+            plan = self._plans[form]
+        except KeyError:
+            plan = self._keep(form, usage)
+        if plan is None:
+            return self._chosen(flatten(usage))
+        counts: Counts = {}
+        for field, outer, key in plan:
+            value = usage[key] if outer is None else usage[outer][key]
+            if value > 0 or (value == 0 and field in _TOTALS):
+                counts[field] = value
+            elif value < 0:
+                return self._chosen(flatten(usage))
+        return counts
+
+    def _chosen(self, flat: Mapping[str, float]) -> Counts:
+        counts: Counts = {}
+        for field, alternatives in self._rows.items():
+            for keys in alternatives:
                 found = [flat[key] for key in keys if key in flat]
-                value = sum(found) if found else None
-            if value is not None:
-                if value or field in _TOTALS:
-                    counts[field] = value
-                break
-    return counts
+                if found:
+                    value = sum(found)
+                    if value or field in _TOTALS:
+                        counts[field] = value
+                    break
+        return counts
+
+    def _keep(self, form: tuple[Any, ...], usage: Mapping[str, Any]) -> Plan | None:
+        plan = self._plan(usage)
+        if len(self._plans) < _MOST_FORMS:
+            self._plans[form] = plan
+        return plan
+
+    def _plan(self, usage: Mapping[str, Any]) -> Plan | None:
+        """Where each field stands, if that can be told from the form: plain whole numbers, at most one level down."""
+        types = _leaves(usage)
+        if types is None:
+            return None
+        plan = []
+        for field, alternatives in self._rows.items():
+            for keys in alternatives:
+                found = [key for key in keys if types.get(key, NoneType) is not NoneType]
+                if found and (len(found) > 1 or types[found[0]] is not int):
+                    return None
+                if found:
+                    outer, _, key = found[0].rpartition(".")
+                    plan.append((field, outer or None, key))
+                    break
+        return tuple(plan)
+
+
+def _form(usage: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The keys of a usage object and the types of their values, one level down too."""
+    form: list[Any] = [*usage, *map(type, usage.values())]
+    for value in usage.values():
+        if type(value) is dict:
+            form.append(None)
+            form += value
+            form += map(type, value.values())
+    return tuple(form)
+
+
+def _leaves(usage: Mapping[str, Any]) -> dict[str, type] | None:
+    """The types of the values by dotted path, or None where an object is deeper or has lists."""
+    types: dict[str, type] = {}
+    for key, value in usage.items():
+        rows = {f"{key}.{inner}": item for inner, item in value.items()} if isinstance(value, dict) else {key: value}
+        for path, item in rows.items():
+            if isinstance(item, dict | list) or path.count(".") != (1 if isinstance(value, dict) else 0):
+                return None
+            types[path] = type(item)
+    return types
 
 
 def build(counts: Counts) -> Usage:
     """The record; counts are whole numbers, durations are seconds."""
+    for field, value in counts.items():
+        if type(value) is not int or field in SECONDS:
+            break
+    else:
+        return Usage(**counts)  # type: ignore[arg-type]
     return Usage(
         **{field: float(value) if field in SECONDS else int(value) for field, value in counts.items()}  # type: ignore[arg-type]
     )

@@ -10,7 +10,7 @@ from opentelemetry.trace import Span
 
 from llmcost import semconv
 from llmcost.exchange.guard import guard
-from llmcost.exchange.open_call import LABEL
+from llmcost.exchange.adopt import LABEL
 
 _URLS: Final = ("url.full", "http.url")
 

@@ -1,0 +1,50 @@
+"""Frozen records that are cheap to make.
+
+A frozen dataclass sets each field by ``object.__setattr__``, a call of its own: 2.6 of the 3.3 microseconds that a
+record of 33 fields takes. Here the fields are set by plain stores while the record is an object of a mutable class of
+the same layout; it becomes one of its own, frozen class before anybody else sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from typing import Any, TypeVar
+
+Record = TypeVar("Record", bound=type[Any])
+
+
+def quick(cls: Record) -> Record:
+    """Give a ``dataclass(frozen=True, slots=True)`` a faster ``__init__`` of the same signature and effect.
+
+    The layout must be the class's own: it inherits from ``object`` alone and has no ``__post_init__``.
+    """
+    scope: dict[str, Any] = {
+        "MISSING": MISSING,
+        "become": object.__setattr__,
+        "frozen": cls,
+        "open": type(cls.__name__, (), {"__slots__": cls.__slots__}),
+    }
+    parameters, stores = [], []
+    for each in fields(cls):
+        scope[f"default_{each.name}"] = _default(each)
+        parameters.append(each.name if _required(each) else f"{each.name}=default_{each.name}")
+        value = each.name
+        if each.default_factory is not MISSING:
+            value = f"default_{each.name}() if {each.name} is default_{each.name} else {each.name}"
+        stores.append(f"    self.{each.name} = {value}")
+    source = f"def __init__(self, {', '.join(parameters)}):\n    become(self, '__class__', open)\n"
+    exec(source + "\n".join(stores) + "\n    self.__class__ = frozen\n", scope)  # noqa: S102 - as dataclasses does
+    made: Callable[..., None] = scope["__init__"]
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    made.__annotations__ = dict(cls.__init__.__annotations__)
+    cls.__init__ = made
+    return cls
+
+
+def _required(each: Field[Any]) -> bool:
+    return each.default is MISSING and each.default_factory is MISSING
+
+
+def _default(each: Field[Any]) -> Any:
+    return each.default if each.default_factory is MISSING else each.default_factory

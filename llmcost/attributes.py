@@ -49,10 +49,13 @@ def cost_attributes(cost: Cost) -> dict[str, Any]:
         out[semconv.COST_COMPLETION] = cost.completion or 0.0
         if cost.fees:
             out[semconv.COST_FEES] = cost.fees
-        for kind, amount in cost.prompt_details.items():
-            out[semconv.COST_PROMPT_DETAILS + kind] = amount
-        for kind, amount in cost.completion_details.items():
-            out[semconv.COST_COMPLETION_DETAILS + kind] = amount
+        # A single class of tokens is the whole of its side, which is said already.
+        if len(cost.prompt_details) > 1:
+            for kind, amount in cost.prompt_details.items():
+                out[semconv.COST_PROMPT_DETAILS + kind] = amount
+        if len(cost.completion_details) > 1:
+            for kind, amount in cost.completion_details.items():
+                out[semconv.COST_COMPLETION_DETAILS + kind] = amount
     if cost.price_key is not None:
         out[semconv.COST_PRICE_KEY] = cost.price_key
     if cost.price_source is not None:

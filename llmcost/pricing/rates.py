@@ -67,13 +67,15 @@ class Rate:
 class Band:
     """The rates of prompts longer than ``above`` tokens, by class. A class without a rate is absent.
 
-    ``usd`` are the bare rates; ``plain`` those of input and output, where both are known.
+    ``usd`` are the bare rates; ``plain`` those of input and output, where both are known;
+    ``usual`` those of input, cached input, output and reasoning, where all four are.
     """
 
     above: int
     rates: Mapping[str, Rate]
     usd: Mapping[str, float]
     plain: tuple[float, float] | None
+    usual: tuple[float, float, float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,11 @@ def _band(above: int, entry: Entry, terms: Terms, thresholds: tuple[int, ...]) -
     _default_cache_read(entry, listed)
     rates = {name: _uplifted(rate, terms) for name in CLASSES if (rate := _resolved(name, listed)) is not None}
     usd = {name: rate.usd for name, rate in rates.items()}
-    return Band(above, rates, usd, (usd["input"], usd["output"]) if {"input", "output"} <= usd.keys() else None)
+    plain = (usd["input"], usd["output"]) if {"input", "output"} <= usd.keys() else None
+    usual = None
+    if plain is not None and {"cache_read", "reasoning"} <= usd.keys():
+        usual = (usd["input"], usd["cache_read"], usd["output"], usd["reasoning"])
+    return Band(above, rates, usd, plain, usual)
 
 
 def _listed(entry: Entry, terms: Terms, thresholds: tuple[int, ...]) -> Iterator[tuple[str, Rate]]:

@@ -19,8 +19,35 @@ from llmcost.providers.paths import Path
 from llmcost.providers.usage import FIELDS, UsageTable
 
 Fields = Mapping[str, tuple[Path, ...]]
-Heads = Mapping[str | int, tuple[str, ...]]
-"""By the first segment of paths: the names of what they lead to. A document is read by the keys that it has."""
+_MOST_FORMS: Final = 256
+_MOST_KEYS: Final = 64
+
+
+class Heads:
+    """What may stand under which outermost key of a document.
+
+    A document is read by the keys that it has. Documents of one shape have the same keys again and again, so the answer
+    is kept by them; how many are kept is bounded.
+    """
+
+    __slots__ = ("_by_head", "_known")
+
+    def __init__(self, named: Iterable[tuple[str, Path]] = ()) -> None:
+        self._by_head: dict[Any, dict[str, None]] = {}
+        self._known: dict[tuple[Any, ...], tuple[str, ...]] = {}
+        for name, path in named:
+            self._by_head.setdefault(path[0], {})[name] = None
+
+    def of(self, document: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of what may stand in a document."""
+        keys = tuple(document)
+        names = self._known.get(keys)
+        if names is None:
+            names = tuple(dict.fromkeys(name for key in keys for name in self._by_head.get(key, ())))
+            if len(self._known) < _MOST_FORMS and len(keys) < _MOST_KEYS:
+                self._known[keys] = names
+        return names
+
 
 REQUEST_FIELDS: Final = frozenset(
     {"model", "stream", "max_tokens", "temperature", "top_p", "choices", "service_tier", "include_usage"}
@@ -107,12 +134,12 @@ class Shape:
     operation: str
     needs: tuple[str, ...] = ()
     request: Fields = field(default_factory=dict)
-    asks: Heads = field(default_factory=dict)
+    asks: Heads = field(default_factory=Heads)
     request_defaults: Mapping[str, Any] = field(default_factory=dict)
     request_bulk: tuple[bytes, ...] = ()
     request_tail: tuple[bytes, ...] = ()
     response: Fields = field(default_factory=dict)
-    tells: Heads = field(default_factory=dict)
+    tells: Heads = field(default_factory=Heads)
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     usage: UsageTable = field(default_factory=lambda: UsageTable({}))
     complete: str | None = None
@@ -294,12 +321,12 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         operation=str(table.get("operation", "chat")),
         needs=tuple(table.get("needs", ())),
         request=request,
-        asks=_heads((name, path) for name, found in request.items() for path in found),
+        asks=Heads((name, path) for name, found in request.items() for path in found),
         request_defaults=_table(where, table, "request_defaults"),
         request_bulk=_keys(table.get("request_bulk", ())),
         request_tail=_keys(dict.fromkeys(str(path[0]) for found in request.values() for path in found)),
         response=response,
-        tells=_heads(_told(response, counts, tallies, costs, error)),
+        tells=Heads(_told(response, counts, tallies, costs, error)),
         names=_table(where, table, "names"),
         usage=_usage(where, _table(where, table, "usage")),
         complete=table.get("complete"),
@@ -360,13 +387,6 @@ def _told(
     yield from (("tallies", tally.path) for tally in tallies)
     yield from (("costs", cost.path) for cost in costs)
     yield from (("error", path) for path in error.get("mark", ()))
-
-
-def _heads(named: Iterable[tuple[str, Path]]) -> dict[str | int, tuple[str, ...]]:
-    heads: dict[str | int, dict[str, None]] = {}
-    for name, path in named:
-        heads.setdefault(path[0], {})[name] = None
-    return {head: tuple(names) for head, names in heads.items()}
 
 
 def _usage(where: str, table: Mapping[str, Any]) -> UsageTable:

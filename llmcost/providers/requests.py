@@ -87,13 +87,11 @@ def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, cer
 def _facts(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that stand under the document's keys; the shape's many other fields cost nothing."""
     facts: dict[str, Any] = {}
-    for key in document:
-        for field in shape.asks.get(key, ()):
+    for field in shape.asks.of(document):
+        value = paths.first(document, shape.request[field])
+        if value is not None:
             fact, convert = _FACTS[field]
-            if fact not in facts:
-                value = paths.first(document, shape.request[field])
-                if value is not None:
-                    facts[fact] = convert(value)
+            facts[fact] = convert(value)
     return facts
 
 

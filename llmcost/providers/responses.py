@@ -101,12 +101,7 @@ class Collector:
         """Read one document."""
         if not isinstance(document, dict):
             return
-        tells = self._shape.tells
-        told: set[str] = set()
-        for key in document:
-            if key in tells:
-                told.update(tells[key])
-        for name in told:
+        for name in self._shape.tells.of(document):
             _TAKES[name](self, document)
 
     def _take_model(self, document: Mapping[str, Any]) -> None:
@@ -224,10 +219,7 @@ class Collector:
             if shape.function is not None:
                 parts = shape.function(Stated(counts, self._usage))
         if self._counts or self._tallies:
-            by_token = "input_tokens" in counts
-            for field, value in (*self._counts.items(), *self._tallies.items()):
-                if not (by_token and field in _INSTEAD_OF_TOKENS):
-                    counts.setdefault(field, value)
+            self._add_counted(counts)
         if shape.asked and self.error is None and http_status < 400:
             for field, name in shape.asked.items():
                 asked = request.asked(name)
@@ -243,6 +235,13 @@ class Collector:
             for field, value in part.items():
                 own[field] = max(0, own.get(field, 0) - value)
         return usage, build(own), tuple((model, build(part)) for model, part in parts)
+
+    def _add_counted(self, counts: Counts) -> None:
+        """What stands outside the usage object, where that does not have it."""
+        by_token = "input_tokens" in counts
+        for field, value in (*self._counts.items(), *self._tallies.items()):
+            if not (by_token and field in _INSTEAD_OF_TOKENS):
+                counts.setdefault(field, value)
 
 
 _TAKES: Final[Mapping[str, Callable[[Collector, Mapping[str, Any]], None]]] = {

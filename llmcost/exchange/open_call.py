@@ -73,7 +73,9 @@ class OpenCall:
 
     def enter(self) -> Token[Context]:
         """Make the call's span current and mark the context, around the inner send only."""
-        return otel_context.attach(self.span.context(self.attribution.label, suppress_http=self.engine.options.suppress_http_spans))
+        return otel_context.attach(
+            self.span.context(self.attribution.label, suppress_http=self.engine.options.suppress_http_spans)
+        )
 
     def leave(self, token: Token[Context]) -> None:
         """Undo :meth:`enter`."""

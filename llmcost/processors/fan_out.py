@@ -51,7 +51,7 @@ class FanOut:
 
     def unseen(self, host: str) -> None:
         """Tell those who count requests that could not be read."""
-        for observer in self._observers:
+        for observer, guarded in self._observers:
             if isinstance(observer, UnseenObserver):
-                with guard(f"unseen.{type(observer).__name__}"):
+                with guarded:
                     observer.unseen(host)

@@ -9,8 +9,8 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace import Span
 
 from llmcost import semconv
-from llmcost.exchange.guard import guard
 from llmcost.exchange.adopt import LABEL
+from llmcost.exchange.guard import guard
 
 _URLS: Final = ("url.full", "http.url")
 

@@ -3,11 +3,14 @@
 from llmcost.control.admission import FREE, UNPRICED, Admission, Quote
 from llmcost.control.budget import Budget, Limits, Thresholds
 from llmcost.control.callbacks import CallbackRunner, EnforcementContext
+from llmcost.control.composing import ledger_for
 from llmcost.control.consulting import Callbacks
 from llmcost.control.controller import Controller, series_name
 from llmcost.control.ledger import Ledger, LedgerFailure, open_ledger
 from llmcost.control.money import nano_of_cost, usd_of
 from llmcost.control.policy import ALLOWED, Action, Decision, Verdict
+from llmcost.control.simulate import PastCall, Replayed, Simulation, enforced, replay, simulate
+from llmcost.control.status import Affordable, Standing
 from llmcost.control.tables import budgets_of, check_all
 
 __all__ = [
@@ -16,6 +19,7 @@ __all__ = [
     "UNPRICED",
     "Action",
     "Admission",
+    "Affordable",
     "Budget",
     "CallbackRunner",
     "Callbacks",
@@ -25,13 +29,21 @@ __all__ = [
     "Ledger",
     "LedgerFailure",
     "Limits",
+    "PastCall",
     "Quote",
+    "Replayed",
+    "Simulation",
+    "Standing",
     "Thresholds",
     "Verdict",
     "budgets_of",
     "check_all",
+    "enforced",
+    "ledger_for",
     "nano_of_cost",
     "open_ledger",
+    "replay",
     "series_name",
+    "simulate",
     "usd_of",
 ]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import inspect
+import queue
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import Any, Final
 
 from llmcost.control.ledger.forks import rebuild_in_child
@@ -17,7 +16,8 @@ from llmcost.control.ledger.forks import rebuild_in_child
 DEADLINE_S: Final = 0.5
 """How long a call waits for a callback."""
 
-_WORKERS: Final = 8
+_MOST_RUNNING: Final = 128
+"""Callbacks at once, those that hang included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,49 +81,53 @@ class CallbackRunner:
 
     def __init__(self, deadline_s: float = DEADLINE_S) -> None:
         self._deadline_s = deadline_s
-        self._pool: ThreadPool | None = None
-        self._lock = threading.Lock()
+        self._running = threading.Semaphore(_MOST_RUNNING)
         rebuild_in_child(self)
 
     def after_in_child(self) -> None:
         """The parent's threads are not here."""
-        self._lock = threading.Lock()
-        self._pool = None
+        self._running = threading.Semaphore(_MOST_RUNNING)
 
     def run(self, callback: Callable[..., Any], *arguments: Any) -> Answer:
         """Call from a thread and wait, at most until the deadline. Async callbacks get a loop of their own."""
-        result = self.start(callback, *arguments)
-        result.wait(self._deadline_s)
-        if not result.ready():
-            return Answer(failed=f"no answer within {self._deadline_s:g} s")
-        kept: Answer = result.get()
-        return kept
+        answers = self.start(callback, *arguments)
+        try:
+            return answers.get(timeout=self._deadline_s)
+        except queue.Empty:
+            return self._late()
 
     async def run_async(self, callback: Callable[..., Any], *arguments: Any) -> Answer:
         """Call from an event loop: async callbacks run in it, others in a thread."""
         if not inspect.iscoroutinefunction(callback):
-            return await asyncio.get_running_loop().run_in_executor(
-                None, contextvars.copy_context().run, functools.partial(self.run, callback, *arguments)
-            )
+            return await asyncio.to_thread(self.run, callback, *arguments)
         task = asyncio.ensure_future(callback(*arguments))
         done, _ = await asyncio.wait({task}, timeout=self._deadline_s)
         if not done:
             task.cancel()
-            return Answer(failed=f"no answer within {self._deadline_s:g} s")
+            return self._late()
         return _answer_of(task)
 
-    def start(self, callback: Callable[..., Any], *arguments: Any) -> AsyncResult[Answer]:
-        """Call in a thread, with the caller's context, without waiting."""
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPool(_WORKERS)
+    def start(self, callback: Callable[..., Any], *arguments: Any) -> queue.SimpleQueue[Answer]:
+        """Call in a thread, with the caller's context, without waiting; the answer comes in the queue."""
+        answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        running = self._running
+        if not running.acquire(timeout=self._deadline_s):
+            answers.put(Answer(failed=f"{_MOST_RUNNING} callbacks are still running"))
+            return answers
+
+        def called() -> None:
+            try:
+                # A loop keeps whatever a callback raises, so that nothing has to be caught here.
+                answers.put(asyncio.run(_kept(callback, *arguments)))
+            finally:
+                running.release()
+
         context = contextvars.copy_context()
-        return self._pool.apply_async(context.run, (_called, callback, *arguments))
+        threading.Thread(target=context.run, args=(called,), name="llmcost-callback", daemon=True).start()
+        return answers
 
-
-def _called(callback: Callable[..., Any], *arguments: Any) -> Answer:
-    """Run a callback in a loop of its own, which keeps what it raises."""
-    return asyncio.run(_kept(callback, *arguments))
+    def _late(self) -> Answer:
+        return Answer(failed=f"no answer within {self._deadline_s:g} s")
 
 
 async def _kept(callback: Callable[..., Any], *arguments: Any) -> Answer:

@@ -29,6 +29,7 @@ from llmcost.control.policy import (
     stated,
     strongest,
 )
+from llmcost.control.status import StatusReader
 from llmcost.control.steps import Ask, Steps, attempt, drive, drive_async
 
 SERIES: Final = ("global", "label", "model", "user")
@@ -76,6 +77,7 @@ class Controller:
         self._series = tuple(series)
         self._told = Told(ledger)
         self._renewed: dict[str, float] = {}
+        self.status = StatusReader(self.budgets, ledger, self.planner)
 
     # --- before the send ------------------------------------------------------------------------------------
 
@@ -91,6 +93,7 @@ class Controller:
 
     def _admission(self, admission: Admission) -> Steps[Verdict]:
         offers = self._offers.of(admission)
+        wanted = offers[0]
         heard: tuple[Decision, ...] = ()
         if not offers[0].lines and not offers[0].stated:
             return Verdict(ticket=Ticket(admission, admission.model, ()))
@@ -107,23 +110,31 @@ class Controller:
             return self._unverified(admission, open_offers[0], answer, heard)
         if isinstance(answer, Refusal):
             return self._refused(admission, open_offers, answer, heard)
-        verdict = self._granted(admission, offers[0], open_offers[answer.choice], answer, heard)
+        verdict = self._granted(wanted, open_offers[answer.choice], answer, heard, admission)
         if verdict.decisions:
             warnings = yield from self._warnings(verdict.ticket, answer.states)
             verdict = replace(verdict, warnings=warnings)
         return verdict
 
     def _granted(
-        self, admission: Admission, wanted: Offer, taken: Offer, reservation: Reservation, heard: tuple[Decision, ...]
+        self,
+        wanted: Offer,
+        taken: Offer,
+        reservation: Reservation,
+        heard: tuple[Decision, ...],
+        admission: Admission,
     ) -> Verdict:
         now = admission.started
         ticket = Ticket(admission, taken.model, taken.lines)
         degraded = taken.model != wanted.model
         found = list(heard) + list(taken.stated)
-        asked = dict(zip((line.counter.key for line in wanted.lines), wanted.option.amounts, strict=True))
+        asked: dict[str, int] = {}
+        if degraded:
+            asked = dict(zip((line.counter.key for line in wanted.lines), wanted.option.amounts, strict=True))
         for line, amount, state in zip(taken.lines, taken.option.amounts, reservation.states, strict=True):
-            decision = judged(line, asked.get(line.counter.key, amount) if degraded else amount, state,
-                              now=now, can_degrade=degraded)  # fmt: skip
+            can_degrade = degraded and admission.model in line.budget.fallbacks
+            amount_asked = asked.get(line.counter.key, amount) if degraded else amount
+            decision = judged(line, amount_asked, state, now=now, can_degrade=can_degrade)
             if decision is not None:
                 found.append(decision)
         found = _degraded(found, admission, taken) if degraded else [only_warned(decision) for decision in found]

@@ -310,3 +310,22 @@ def test_threads_at_once_never_overspend(bench: Bench, limit: int) -> None:
     for number, held in enumerate(admitted):
         ledger.settle(held, number)
     assert ledger.states([counter("u-new")]) == ((sum(range(limit)), 0, limit),)
+
+
+def test_one_settlement_may_stand_for_many_calls(ledger: Ledger) -> None:
+    lease = reserved(ledger, wish("lease", 60, counter(), keep=True))
+    assert ledger.settle(lease, 50, [Entry("s", START, 50, 7)], 7) == ((50, 0, 7),)
+
+
+def test_sums_are_given_back_once(ledger: Ledger) -> None:
+    rows = [(counter(), (60, 0, 3)), (counter("other", slot=DAY), (7, 0, 1))]
+    assert ledger.restore("life-2", rows, [Entry("s", START, 67, 4)])
+    assert not ledger.restore("life-2", rows, [Entry("s", START, 67, 4)])
+    assert ledger.states([counter(), counter("other", slot=DAY)]) == ((60, 0, 3), (7, 0, 1))
+    assert ledger.spend("s", START - DAY, START + DAY)[0][1:] == (67, 4)
+
+
+def test_a_ledger_that_is_not_empty_can_be_accepted(ledger: Ledger) -> None:
+    ledger.settle(reserved(ledger, wish("a", 10, counter())), 10)
+    ledger.accept()
+    assert ledger.states([counter()]) == ((10, 0, 1),)

@@ -40,9 +40,11 @@ NOTHING: Final[State] = (0, 0, 0)
 class LedgerFailure(Exception):
     """A ledger could not answer in time. Each budget's ``on_failure`` says what follows; the caller never sees it."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    def __init__(self, reason: Reason, detail: str = "", *, asked: bool = True) -> None:
         super().__init__(f"ledger {reason}" + (f": {detail}" if detail else ""))
         self.reason: Reason = reason
+        self.asked = asked
+        """Whether the ledger was asked at all, so that it may have done what was wanted and the answer be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +162,16 @@ class Ledger(Protocol):
     def reserve(self, request: Request) -> Reservation | Refusal:
         """Hold an amount in all counters of the first option that fits, in one atomic step; idempotent by call id."""
 
-    def settle(self, reservation: Reservation, actual: int, entries: Sequence[Entry] = ()) -> tuple[State, ...] | None:
+    def settle(
+        self, reservation: Reservation, actual: int, entries: Sequence[Entry] = (), calls: int = 1
+    ) -> tuple[State, ...] | None:
         """Book what a call cost and give its hold back; idempotent by call id. Books too where the hold has expired.
+
+        Args:
+            reservation: what was admitted.
+            actual: nano-dollars.
+            entries: what goes into series.
+            calls: how many calls this stands for; more than one for a lease.
 
         Returns:
             the counters' states afterwards, or None where this call id was settled before.
@@ -184,6 +194,9 @@ class Ledger(Protocol):
 
     def reset(self, prefix: str) -> int:
         """Set spent and calls to 0 where a counter's key starts with ``prefix``; holds stay. Returns how many slots."""
+
+    def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
+        """Add sums to counters and series that were lost; once by name. False where that was done before."""
 
     def expired(self) -> Expired:
         """Holds that ran out of time."""

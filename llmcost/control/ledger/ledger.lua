@@ -197,7 +197,7 @@ function ops.settle()
       book(stake, negative(stake[8]), '0', -1)
     end
   end
-  for _, counter in ipairs(input.counters) do book(counter, input.actual, '0', counted and 0 or 1) end
+  for _, counter in ipairs(input.counters) do book(counter, input.actual, '0', input.more + (counted and 0 or 1)) end
   for _, entry in ipairs(input.entries) do add_to_series(entry) end
   write_call(input.id, {state = 'settled', choice = input.choice, stakes = {}}, input.remember)
   return {'settled', states(input.counters)}
@@ -255,6 +255,14 @@ function ops.claim()
   if held_until and tonumber(held_until) > now then return {'no'} end
   redis.call('SET', key, whole(input.till), 'EX', whole(math.max(input.till - now, 1)))
   return {'yes'}
+end
+
+function ops.restore()
+  if read_call(input.name) then return {'again'} end
+  for _, row in ipairs(input.rows) do book(row, row[9], row[10], row[11]) end
+  for _, entry in ipairs(input.entries) do add_to_series(entry) end
+  write_call(input.name, {state = 'settled', choice = 0, stakes = {}}, input.remember)
+  return {'restored'}
 end
 
 function ops.expired()

@@ -97,7 +97,9 @@ class MemoryLedger:
                 refusals.append((refused, states))
         return Refusal(call_id, tuple(place for place, _ in refusals), tuple(states for _, states in refusals))
 
-    def settle(self, reservation: Reservation, actual: int, entries: Sequence[Entry] = ()) -> tuple[State, ...] | None:
+    def settle(
+        self, reservation: Reservation, actual: int, entries: Sequence[Entry] = (), calls: int = 1
+    ) -> tuple[State, ...] | None:
         """See the contract."""
         call_id, _, option, _, verified = reservation
         with self._lock:
@@ -106,19 +108,17 @@ class MemoryLedger:
                 return None
             hold = self._holds.pop(call_id, None)
             kept = self._kept.pop(call_id, None)
+            more = calls - 1
             if hold is not None and hold.reservation.option is option:
-                self._add(option, -1, 0, actual)
+                self._add(option, -1, more, actual)
             else:
                 if hold is not None:
                     self._add(hold.reservation.option, -1, -1)
                 if kept is not None:
                     self._keep(kept, -1)
-                self._add(option, 0, 1 if hold is not None or not verified else 0, actual)
+                self._add(option, 0, more + (1 if hold is not None or not verified else 0), actual)
             self._settled[call_id] = now + self._hold_s
-            for entry in entries:
-                row = self._series.setdefault(entry.series, {}).setdefault(bucket_of(entry.at), [0, 0])
-                row[0] += entry.nano
-                row[1] += entry.calls
+            self._book(entries)
             return tuple([self._state(counter) for counter in option.counters])
 
     def release(self, reservation: Reservation) -> None:
@@ -178,6 +178,20 @@ class MemoryLedger:
                 row[0] = row[2] = 0
             return len(rows)
 
+    def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
+        """See the contract."""
+        with self._lock:
+            now = self._begin()
+            if name in self._settled:
+                return False
+            for counter, state in rows:
+                row = self._row(counter)
+                for place, number in enumerate(state):
+                    row[place] += number
+            self._settled[name] = now + self._hold_s
+            self._book(entries)
+            return True
+
     def expired(self) -> Expired:
         """See the contract."""
         with self._lock:
@@ -234,6 +248,12 @@ class MemoryLedger:
         elif counter.until > row[3]:
             row[3] = counter.until
         return row
+
+    def _book(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            row = self._series.setdefault(entry.series, {}).setdefault(bucket_of(entry.at), [0, 0])
+            row[0] += entry.nano
+            row[1] += entry.calls
 
     def _keep(self, option: Option, sign: int) -> None:
         for counter, amount in zip(option.counters, option.amounts, strict=True):

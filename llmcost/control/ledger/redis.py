@@ -98,10 +98,13 @@ class RedisLedger:
             return Refusal(request.call_id, tuple(rest[0]), tuple(_states(states) for states in rest[1]))
         return Reservation(request.call_id, rest[0], request.options[rest[0]], _states(rest[1]))
 
-    def settle(self, reservation: Reservation, actual: int, entries: Sequence[Entry] = ()) -> tuple[State, ...] | None:
+    def settle(
+        self, reservation: Reservation, actual: int, entries: Sequence[Entry] = (), calls: int = 1
+    ) -> tuple[State, ...] | None:
         """See the contract."""
-        rows = [[entry.series, bucket_of(entry.at), str(entry.nano), entry.calls] for entry in entries]
-        kind, *rest = self._run("settle", **_of(reservation), actual=str(actual), entries=rows)
+        kind, *rest = self._run(
+            "settle", **_of(reservation), actual=str(actual), more=calls - 1, entries=_entries(entries)
+        )
         return None if kind == "again" else _states(rest[0])
 
     def release(self, reservation: Reservation) -> None:
@@ -141,6 +144,14 @@ class RedisLedger:
         except self._errors.RedisError as exc:
             raise self._failure(exc) from exc
         return slots
+
+    def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
+        """See the contract."""
+        counters = tuple(counter for counter, _ in rows)
+        sums = [[str(spent), str(held), calls] for _, (spent, held, calls) in rows]
+        named = _rows(Option(counters, (0,) * len(counters)))
+        joined = [[*row, *numbers] for row, numbers in zip(named, sums, strict=True)]
+        return bool(self._run("restore", name=name, rows=joined, entries=_entries(entries))[0] == "restored")
 
     def expired(self) -> Expired:
         """See the contract."""
@@ -217,6 +228,10 @@ def _rows(option: Option) -> list[list[Any]]:
 
 def _text(limit: int | None) -> str:
     return "" if limit is None else str(limit)
+
+
+def _entries(entries: Sequence[Entry]) -> list[list[Any]]:
+    return [[entry.series, bucket_of(entry.at), str(entry.nano), entry.calls] for entry in entries]
 
 
 def _of(reservation: Reservation) -> dict[str, Any]:

@@ -132,17 +132,18 @@ class SqliteLedger:
             (request.call_id, "held", now + self._hold_s, request.keep, index, json.dumps(stakes)),
         )
 
-    def settle(self, reservation: Reservation, actual: int, entries: Sequence[Entry] = ()) -> tuple[State, ...] | None:
+    def settle(
+        self, reservation: Reservation, actual: int, entries: Sequence[Entry] = (), calls: int = 1
+    ) -> tuple[State, ...] | None:
         """See the contract."""
         with self._file.writing() as db:
             now = self._begin(db)
             row = _call(db, reservation.call_id)
             if row is not None and row[0] == "settled":
                 return None
-            _book(db, _settlement(reservation, actual, row))
+            _book(db, _settlement(reservation, actual, row, calls - 1))
             db.execute(_SET_CALL, (reservation.call_id, "settled", now + REMEMBER_S, 0, reservation.choice, ""))
-            if entries:
-                db.executemany(_BOOK_SERIES, [(e.series, bucket_of(e.at), e.nano, e.calls) for e in entries])
+            _book_series(db, entries)
             return _states(db, reservation.option.counters)
 
     def release(self, reservation: Reservation) -> None:
@@ -207,6 +208,17 @@ class SqliteLedger:
                 "UPDATE counters SET spent = 0, calls = 0 WHERE substr(key, 1, ?) = ?", (len(prefix), prefix)
             ).rowcount
 
+    def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
+        """See the contract."""
+        with self._file.writing() as db:
+            now = self._begin(db)
+            if _call(db, name) is not None:
+                return False
+            _book(db, [(c.key, c.slot, c.until, *state) for c, state in rows])
+            _book_series(db, entries)
+            db.execute(_SET_CALL, (name, "settled", now + REMEMBER_S, 0, 0, ""))
+            return True
+
     def expired(self) -> Expired:
         """See the contract."""
         with self._file.writing() as db:
@@ -258,6 +270,11 @@ def _book(db: sqlite3.Cursor, rows: Iterable[tuple[Any, ...]]) -> None:
     db.executemany(_BOOK, rows)
 
 
+def _book_series(db: sqlite3.Cursor, entries: Sequence[Entry]) -> None:
+    if entries:
+        db.executemany(_BOOK_SERIES, [(e.series, bucket_of(e.at), e.nano, e.calls) for e in entries])
+
+
 def _stakes(option: Option) -> list[_Stake]:
     pairs = zip(option.counters, option.amounts, strict=True)
     return [[counter.key, counter.slot, counter.until, amount] for counter, amount in pairs]
@@ -268,17 +285,19 @@ def _call(db: sqlite3.Cursor, call_id: str) -> tuple[str, list[_Stake]] | None:
     return None if row is None else (row[0], json.loads(row[1]) if row[1] else [])
 
 
-def _settlement(reservation: Reservation, actual: int, row: tuple[str, list[_Stake]] | None) -> list[tuple[Any, ...]]:
+def _settlement(
+    reservation: Reservation, actual: int, row: tuple[str, list[_Stake]] | None, more: int
+) -> list[tuple[Any, ...]]:
     """Rows that book the cost and undo what the call's row in the file stands for (which may be of another option,
     where the answer to the reservation was lost)."""
     counted = row is None and reservation.verified
     if row is not None and row[0] == "held" and row[1] == _stakes(reservation.option):
-        return [(*stake[:3], actual, -stake[3], 0) for stake in row[1]]
+        return [(*stake[:3], actual, -stake[3], more) for stake in row[1]]
     rows: list[tuple[Any, ...]] = []
     for key, slot, until, amount in row[1] if row is not None else ():
         held = row is not None and row[0] == "held"
         rows.append((key, slot, until, 0 if held else -amount, -amount if held else 0, -1))
-    calls = 0 if counted else 1
+    calls = more + (0 if counted else 1)
     return rows + [(c.key, c.slot, c.until, actual, 0, calls) for c in reservation.option.counters]
 
 

@@ -1,0 +1,224 @@
+"""Leases: a process takes a slice of a hot budget, spends it from memory, and returns the rest.
+
+Calls that touch the same counters share a lease. Far from the limit most calls do no I/O; near it slices shrink, and
+the last calls are reserved one by one, so that the limit holds to the nano-dollar. A lease of a process that died is
+booked as spent when it expires.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from llmcost.control.ledger.contract import (
+    BUCKET_S,
+    HOLD_S,
+    Bucket,
+    Counter,
+    Entry,
+    Expired,
+    Ledger,
+    LedgerFailure,
+    Option,
+    Refusal,
+    Request,
+    Reservation,
+    State,
+)
+from llmcost.control.ledger.forks import rebuild_in_child
+from llmcost.control.ledger.slices import Lease, slice_of
+
+SIZES: Final = (512, 64, 8)
+"""Calls that a slice is meant for, tried in turn: two visits to the ledger in so many calls."""
+
+LIFE_S: Final = HOLD_S / 4
+"""Age at which a lease is settled, so that others see what was spent, and long before its hold expires."""
+
+_MOST_IDS: Final = 20_000
+
+
+class LeasedLedger:
+    """Wraps a ledger. Requests with one option, all of whose counters may be leased, are served from memory.
+
+    Args:
+        inner: the ledger; one that keeps what it cannot book, as :class:`~llmcost.control.ledger.steady.SteadyLedger`.
+        may_lease: whether a counter belongs to a budget that may be leased.
+    """
+
+    def __init__(self, inner: Ledger, may_lease: Callable[[Counter], bool]) -> None:
+        self._inner = inner
+        self._may_lease = may_lease
+        self.network = inner.network
+        self.visits = 0
+        """Reservations and settlements that went to the ledger below."""
+        self._begin()
+        rebuild_in_child(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.RLock()
+        self._leases: dict[tuple[tuple[str, int], ...], Lease] = {}
+        self._recent: dict[int, Lease] = {}
+        self._homes: dict[str, tuple[Lease, Reservation]] = {}
+        self._settled: dict[str, None] = {}
+
+    def after_in_child(self) -> None:
+        """Leases are the parent's."""
+        self._begin()
+
+    def now(self) -> float:
+        """See the contract."""
+        return self._inner.now()
+
+    def accept(self) -> None:
+        """See the contract."""
+        self._inner.accept()
+
+    def reserve(self, request: Request) -> Reservation | Refusal:
+        """See the contract."""
+        option = request.options[0]
+        with self._lock:
+            known = self._homes.get(request.call_id)
+            if known is not None:
+                return known[1]
+            lease = self._recent.get(id(option.counters))
+            if lease is None or lease.counters is not option.counters:
+                if len(request.options) > 1 or not self._all_may(option):
+                    self.visits += 1
+                    return self._inner.reserve(request)
+                lease = self._leases.get(_name(option))
+            now = self._inner.now()
+            if lease is not None and now - lease.began < LIFE_S:
+                states = lease.states()
+                if lease.take(option.amounts):
+                    return self._at_home(request.call_id, option, lease, states)
+            if lease is not None:
+                self._close(lease)
+            return self._opened(request.call_id, option, now)
+
+    def _opened(self, call_id: str, option: Option, now: float) -> Reservation | Refusal:
+        """Ask for a slice; where the limit is near, for a smaller one; at last for this call alone."""
+        self.visits += 1
+        slices = [slice_of(option, size) for size in SIZES] if any(option.amounts) else []
+        answer = self._inner.reserve(Request(call_id, (*slices, option), keep=True))
+        if isinstance(answer, Refusal):
+            return Refusal(call_id, answer.refused_by[-1:], answer.states[-1:])
+        if answer.choice == len(slices):
+            return Reservation(call_id, 0, option, answer.states)
+        lease = Lease(option.counters, answer, now)
+        self._leases[_name(option)] = self._recent[id(option.counters)] = lease
+        lease.take(option.amounts)
+        return self._at_home(call_id, option, lease, answer.states)
+
+    def _at_home(self, call_id: str, option: Option, lease: Lease, states: tuple[State, ...]) -> Reservation:
+        reservation = Reservation(call_id, 0, option, states)
+        self._homes[call_id] = (lease, reservation)
+        return reservation
+
+    def settle(
+        self, reservation: Reservation, actual: int, entries: Sequence[Entry] = (), calls: int = 1
+    ) -> tuple[State, ...] | None:
+        """See the contract."""
+        with self._lock:
+            home = self._homes.pop(reservation.call_id, None)
+            if home is None:
+                if reservation.call_id in self._settled:
+                    return None
+                self.visits += 1
+                return self._inner.settle(reservation, actual, entries, calls)
+            lease, taken = home
+            lease.spend(taken.option.amounts, actual, entries)
+            self._remember(reservation.call_id)
+            states = lease.states()
+            self._end(lease)
+            return states
+
+    def release(self, reservation: Reservation) -> None:
+        """See the contract."""
+        with self._lock:
+            home = self._homes.pop(reservation.call_id, None)
+            if home is None:
+                self._inner.release(reservation)
+            else:
+                home[0].back(home[1].option.amounts)
+                self._end(home[0])
+
+    def renew(self, reservation: Reservation) -> None:
+        """See the contract. One sign of life is enough for all calls of a lease."""
+        with self._lock:
+            home = self._homes.get(reservation.call_id)
+            if home is None:
+                self._inner.renew(reservation)
+                return
+            now = self._inner.now()
+            if now - home[0].renewed >= LIFE_S / 2:
+                home[0].renewed = now
+                self._inner.renew(home[0].reservation)
+
+    def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
+        """See the contract. What is left of slices counts as held."""
+        return self._inner.states(counters)
+
+    def spend(self, series: str, start: float, end: float, step: int = BUCKET_S) -> list[Bucket]:
+        """See the contract. Without what is spent from open leases."""
+        return self._inner.spend(series, start, end, step)
+
+    def claim(self, name: str, until: float) -> bool:
+        """See the contract."""
+        return self._inner.claim(name, until)
+
+    def reset(self, prefix: str) -> int:
+        """See the contract."""
+        return self._inner.reset(prefix)
+
+    def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
+        """See the contract."""
+        return self._inner.restore(name, rows, entries)
+
+    def expired(self) -> Expired:
+        """See the contract."""
+        return self._inner.expired()
+
+    def tidy(self) -> None:
+        """See the contract; returns leases that are old."""
+        with self._lock:
+            now = self._inner.now()
+            for lease in [lease for lease in self._leases.values() if now - lease.began >= LIFE_S]:
+                self._close(lease)
+        self._inner.tidy()
+
+    def close(self) -> None:
+        """Return all leases, then see the contract."""
+        with self._lock:
+            for lease in list(self._leases.values()):
+                self._close(lease)
+        self._inner.close()
+
+    # --- under the lock -------------------------------------------------------------------------------------
+
+    def _all_may(self, option: Option) -> bool:
+        # A number of calls cannot be sliced: a slice counts as one call until it is settled.
+        return all(counter.max_calls is None and self._may_lease(counter) for counter in option.counters)
+
+    def _close(self, lease: Lease) -> None:
+        lease.closing = True
+        self._recent = {place: kept for place, kept in self._recent.items() if kept is not lease}
+        self._leases = {place: kept for place, kept in self._leases.items() if kept is not lease}
+        # The ledger below makes it good later; the call at hand has another question.
+        with contextlib.suppress(LedgerFailure):
+            self._end(lease)
+
+    def _end(self, lease: Lease) -> None:
+        if lease.closing and lease.out == 0:
+            self.visits += 1
+            self._inner.settle(lease.reservation, lease.spent, lease.entries(), lease.calls)
+
+    def _remember(self, call_id: str) -> None:
+        self._settled[call_id] = None
+        if len(self._settled) > _MOST_IDS:
+            self._settled.pop(next(iter(self._settled)))
+
+
+def _name(option: Option) -> tuple[tuple[str, int], ...]:
+    return tuple((counter.key, counter.slot) for counter in option.counters)

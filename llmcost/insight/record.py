@@ -14,7 +14,7 @@ HORIZONS: Final = (1, 3, 7, 14)
 """Days ahead at which the forecasts are held against what came."""
 _JUDGED_AT: Final = 7
 """Days ahead at which the members are compared."""
-_PRIOR_WEIGHTS: Final = (1.0, 0.7, 0.7, 0.5)
+_PRIOR_WEIGHTS: Final = (1.0, 1.0, 0.7, 0.4)
 _ERROR_RATE: Final = 0.05
 _LOSS_RATE: Final = 0.1
 _START_LOSS: Final = 0.2

@@ -20,15 +20,17 @@ class TailMeter(Resumable):
     Args:
         overshoot: what a value above all that was seen adds, per log of its excess.
         quiet: values to see before anything is called rare.
+        most: rarity that rank alone can give. In a long series each record is rare; by how much it is one says more.
     """
 
-    __slots__ = ("_counts", "_most", "_overshoot", "_quiet", "_seen")
+    __slots__ = ("_counts", "_limit", "_most", "_overshoot", "_quiet", "_seen")
     STATE: ClassVar[tuple[str, ...]] = ("_counts", "_most", "_seen")
 
-    def __init__(self, overshoot: float, quiet: int) -> None:
+    def __init__(self, overshoot: float, quiet: int, most: float = math.inf) -> None:
         self._overshoot = overshoot
         self._quiet = quiet
         self._counts = array("I", [0]) * _BINS
+        self._limit = most
         self._most = 0.0
         self._seen = 0
 
@@ -43,12 +45,12 @@ class TailMeter(Resumable):
         counts = self._counts
         if seen >= self._quiet:
             if value > self._most:
-                rare = math.log10(seen + 1)
+                rare = min(self._limit, math.log10(seen + 1))
                 if self._most > 0:
                     rare += self._overshoot * min(math.log(value / self._most), 3.0)
             else:
                 above = sum(counts[index + 1 :]) + 0.5 * counts[index]
-                rare = -math.log10((above + 1) / (seen + 1))
+                rare = min(self._limit, -math.log10((above + 1) / (seen + 1)))
         counts[index] += 1
         self._most = max(self._most, value)
         return rare

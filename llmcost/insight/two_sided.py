@@ -13,8 +13,10 @@ _HOURS: Final = 24
 _MEMORY: Final = 200
 """A score is news only where it is above all of so many buckets before."""
 _WARM: Final = 30
-_OVERSHOOT: Final = 2.0
-_LEVELS: Final = (2.89, 3.3, 3.75)
+_OVERSHOOT: Final = 4.0
+_MOST: Final = 2.8
+_LEVELS: Final = (2.45, 2.85, 3.6)
+"""Rarities: one in 280, one in 700, and a record far above the last."""
 _HOUR_WARM: Final = 12
 _HOUR_RATE: Final = 0.02
 _LAST_DAY: Final = 1 / 288
@@ -44,7 +46,7 @@ class MetricJudge(Resumable):
         self._hour_mean = [0.0] * _HOURS
         self._hour_spread = [0.0] * _HOURS
         self._hour_seen = [0] * _HOURS
-        self._tails = tuple(TailMeter(_OVERSHOOT, _WARM) for _ in range(3))
+        self._tails = tuple(TailMeter(_OVERSHOOT, _WARM, _MOST) for _ in range(3))
         self._peaks: deque[list[float]] = deque()
         self._before = 0.0
         self._seen = 0

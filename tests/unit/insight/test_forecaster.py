@@ -48,8 +48,8 @@ def test_what_is_spent_is_certain() -> None:
 
 
 def test_a_new_level_is_followed_within_days() -> None:
-    forecaster = spend([10.0] * 60 + [40.0] * 5)
-    ahead = forecaster.predict(MONDAY + 72 * DAY, now=MONDAY + 65 * DAY).ahead / 7
+    forecaster = spend([10.0] * 60 + [40.0] * 7)
+    ahead = forecaster.predict(MONDAY + 74 * DAY, now=MONDAY + 67 * DAY).ahead / 7
     assert 25.0 < ahead < 45.0
 
 

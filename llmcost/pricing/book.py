@@ -33,6 +33,9 @@ from llmcost.pricing.unknown import note_unknown
 LOCAL_FILE: Final = "prices.json.gz"
 """The name, inside the store folder, of the map that ``llmcost prices update`` writes."""
 
+_LONGEST_SHOWN: Final = 80
+"""Characters of a name in a hint; names come from outside."""
+
 _MOST_NAMES: Final = 4096
 """How many resolved names are kept. Names come from outside; beyond this number the cache starts anew."""
 
@@ -276,6 +279,7 @@ class PriceBook:
         near = naming.nearest(self.map.models, owner, name)
         known = f"; nearest known: {', '.join(near)}" if near else ""
         whose = f" of {request.provider}" if request.provider else ""
+        name = name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 1]}…"
         return f"no price for {name!r}{whose}; set one in [tool.llmcost.prices.{json.dumps(name)}]{known}"
 
 

@@ -19,6 +19,8 @@ _NEVER_SENT: Final = frozenset(
 
 _RUNNING: Final = frozenset({"queued", "in_progress"})
 _NO_FACTS: Final = ResponseFacts()
+_ZEROS: Final = (Usage(0, 0), Usage(0))
+"""What some hosts state that count nothing. It is no usage: an answer of no tokens at all does not exist."""
 _CUT: Final = frozenset({"truncated", "closed", "cancelled", "failed", "collected"})
 
 
@@ -31,7 +33,7 @@ def build(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Call:
     """The frozen record of a call that has just ended, in the way that ``ended_by`` names."""
     outcome = _outcome(call, facts, ended_by)
     usage, cost, parts = _money(call, facts, outcome)
-    estimated = facts.usage is None and usage is not NO_USAGE
+    estimated = usage is not facts.usage and usage is not NO_USAGE
     request, span = call.request, call.span
     return Call(
         id=call.engine.new_id(call.started_ns),
@@ -123,6 +125,8 @@ def _money(call: OpenCall, facts: ResponseFacts, outcome: Outcome) -> tuple[Usag
         return NO_USAGE, Cost("partial", note="sent, but no answer came"), ()
     if usage is None and facts.status in _RUNNING:
         return NO_USAGE, Cost("partial", note="runs in the background; a poll will bring its usage"), ()
+    if usage is not None and not usage.total_tokens and usage in _ZEROS and outcome not in _CUT:
+        return usage, Cost("unpriced", note="the response states no tokens at all"), ()
     estimated = usage is None
     if usage is None or outcome in _CUT:
         usage = call.engine.rates.estimate(call.request, facts)

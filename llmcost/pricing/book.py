@@ -33,7 +33,7 @@ from llmcost.pricing.unknown import note_unknown
 LOCAL_FILE: Final = "prices.json.gz"
 """The name, inside the store folder, of the map that ``llmcost prices update`` writes."""
 
-_LONGEST_SHOWN: Final = 80
+_LONGEST_SHOWN: Final = 200
 """Characters of a name in a hint; names come from outside."""
 
 _MOST_NAMES: Final = 4096

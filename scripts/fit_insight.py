@@ -5,11 +5,16 @@
     python scripts/fit_insight.py DATA --validate cross-validates over the series: each is judged by constants that were
                                                   fitted on the others
 
-DATA is a folder with ``daily.csv`` (``group,series,date,value``). Two things are fitted, both on errors that the
-forecaster made while it walked through the series:
+DATA is a folder with ``daily.csv`` (``group,series,date,value``), ``llm_cost.csv`` and ``llm_calls.csv`` (a row a
+bucket of ten minutes, a column a key). Three things are fitted. On errors that the forecaster made while it walked
+through the daily series:
 
 1. the scale: log of the absolute error of a total, by ridge regression on the series' own running errors;
 2. the quantiles of error / scale, by distance.
+
+On the scores that real LLM keys got in their second week:
+
+3. the scores from which an alert is low, medium and high, so that each severity keeps its budget of alerts.
 """
 
 from __future__ import annotations
@@ -45,6 +50,12 @@ WIDENING = (1.25, 1.12, 1.08)
 on those fitted. At the lower end that costs little width, since spend can't fall below nothing."""
 
 
+ALERTS_A_KEY_WEEK = (2.5, 0.87, 0.24)
+"""Budgets of low, medium and high alerts, real and unlabelled jumps included, escalations (some 6 % more) not."""
+BUCKET, WARM, FIRST_JUDGED = 600.0, 144, 1008
+"""Seconds; buckets in which a key is only learnt; bucket from which alerts count."""
+
+
 @dataclass(frozen=True)
 class Errors:
     """One row a day and distance: series, distance in days, weight, log error, signs of the scale."""
@@ -63,6 +74,14 @@ class Errors:
 class Constants:
     weights: np.ndarray
     tables: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A key's scores by bucket: of its volume, and of the cost of a call."""
+
+    volume: list[float]
+    unit: list[float]
 
 
 def read_daily(folder: Path) -> dict[str, tuple[float, list[float]]]:
@@ -126,7 +145,52 @@ def _quantiles(values: np.ndarray, weights: np.ndarray, mask: np.ndarray) -> np.
     return np.maximum.accumulate(middle + factors * (found - middle))
 
 
-def rendered(constants: Constants) -> str:
+def score_keys(folder: Path) -> list[Scores]:
+    """The scores of every key of the LLM service."""
+    from llmcost.insight.unit_price import UnitPrice
+    from llmcost.insight.volume import SLOTS, VolumeScore
+
+    with (folder / "llm_cost.csv").open(newline="") as file:
+        costs = list(csv.DictReader(file))
+    with (folder / "llm_calls.csv").open(newline="") as file:
+        calls = list(csv.DictReader(file))
+    found = []
+    for key in [name for name in costs[0] if name != "minute"]:
+        volume, unit, scores = VolumeScore(1.0), UnitPrice(), Scores([], [])
+        for bucket, (cost, made) in enumerate(zip(costs, calls, strict=True)):
+            slot = int(bucket * BUCKET % DAY * SLOTS // DAY)
+            scores.volume.append(volume.score(float(cost[key]), slot))
+            scores.unit.append(unit.score(float(cost[key]), float(made[key]), 1 / (bucket + 2)))
+        found.append(scores)
+    return found
+
+
+def fit_levels(keys: Sequence[Scores]) -> list[float]:
+    """For each severity the volume score that keeps its budget of alerts, those for dearer calls included."""
+    from llmcost.insight.spend import UNIT_LEVELS
+
+    levels = []
+    for budget, unit in zip(ALERTS_A_KEY_WEEK, UNIT_LEVELS, strict=True):
+        low, high = 0.0, 100.0
+        for _ in range(20):
+            level = (low + high) / 2
+            alerts = sum(_alerts(scores, level, unit) for scores in keys) / len(keys)
+            low, high = (level, high) if alerts > budget else (low, level)
+        levels.append(high)
+    return levels
+
+
+def _alerts(scores: Scores, volume: float, unit: float) -> int:
+    from llmcost.insight.incidents import HOLD_S, IncidentGate
+
+    gate, alerts = IncidentGate(int(HOLD_S / BUCKET)), 0
+    for bucket, (spend, price) in enumerate(zip(scores.volume, scores.unit, strict=True)):
+        passed = gate.passes(float(bucket >= WARM and (spend >= volume or price >= unit)))
+        alerts += passed is not None and bucket >= FIRST_JUDGED
+    return alerts
+
+
+def rendered(constants: Constants, levels: Sequence[float]) -> str:
     """The text of the module of constants."""
     tables = "".join(f"    {_row(table)},\n" for table in constants.tables)
     return f'''"""Constants fitted on real series by ``scripts/fit_insight.py``. Not edited by hand.
@@ -152,6 +216,9 @@ ERRORS: Final = (
 {tables})
 """Quantiles of log error / scale, a row a distance."""
 # fmt: on
+
+VOLUME_LEVELS: Final = ({", ".join(f"{level:.1f}" for level in levels)})
+"""Scores of a bucket's spend for about {", ".join(f"{b:g}" for b in ALERTS_A_KEY_WEEK)} alerts a key and week."""
 '''
 
 
@@ -187,7 +254,7 @@ def main(argv: Sequence[str]) -> int:
     if options.validate:
         validate(errors)
         return 0
-    text = rendered(fit(errors))
+    text = rendered(fit(errors), fit_levels(score_keys(options.data)))
     if options.check:
         same = TARGET.read_text(encoding="utf-8") == text
         print(f"{TARGET.name} is {'what the data gives' if same else 'out of date'}")

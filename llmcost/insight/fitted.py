@@ -28,3 +28,6 @@ ERRORS: Final = (
 )
 """Quantiles of log error / scale, a row a distance."""
 # fmt: on
+
+VOLUME_LEVELS: Final = (6.3, 8.8, 13.9)
+"""Scores of a bucket's spend for about 2.5, 0.87, 0.24 alerts a key and week."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Final, Literal
 
+from llmcost.insight import fitted
 from llmcost.insight.incidents import grade
 from llmcost.insight.state import Resumable
 from llmcost.insight.unit_price import UnitPrice
@@ -14,8 +15,6 @@ Channel = Literal["volume", "unit"]
 
 TEN_MINUTES: Final = 600.0
 _DAY: Final = 86400.0
-VOLUME_LEVELS: Final = (6.4, 8.9, 15.0)
-"""Scores for about 3, 0.9 and 0.25 alerts a key and week on the visible LLM keys."""
 UNIT_LEVELS: Final = (1.1, 1.2, 1.35)
 """Logs of the cost of a call over the usual: 3.0, 3.3 and 3.9 times as dear."""
 
@@ -49,7 +48,7 @@ class SpendJudge(Resumable):
         slot = int(second_of_day * SLOTS // _DAY)
         self.expected = self._volume.expected(slot)
         start_rate = 1 / (self._seen + 2)
-        volume = grade(self._volume.score(cost, slot), VOLUME_LEVELS)
+        volume = grade(self._volume.score(cost, slot), fitted.VOLUME_LEVELS)
         unit = grade(self._unit.score(cost, calls, start_rate), UNIT_LEVELS)
         self._seen += 1
         self.channel = "unit" if unit > volume else "volume"

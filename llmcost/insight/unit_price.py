@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from llmcost.insight.moments import clamp
 from llmcost.insight.state import Resumable
 
-_HALF_TRUSTED_CALLS: Final = 10
+_HALF_TRUSTED_CALLS: Final = 5
 _MEMORY: Final = 0.5
 _RATE: Final = 0.02
 

@@ -181,7 +181,7 @@ def fit_levels(keys: Sequence[Scores]) -> list[float]:
 
 
 def _alerts(scores: Scores, volume: float, unit: float) -> int:
-    from llmcost.insight.incidents import HOLD_S, IncidentGate
+    from llmcost.insight.grades import HOLD_S, IncidentGate
 
     gate, alerts = IncidentGate(int(HOLD_S / BUCKET)), 0
     for bucket, (spend, price) in enumerate(zip(scores.volume, scores.unit, strict=True)):

@@ -7,7 +7,7 @@ from llmcost.insight.causes import Cause, Change, Profile
 from llmcost.insight.detector import Detector
 from llmcost.insight.distribution import ENOUGH_DAYS, Forecast
 from llmcost.insight.forecaster import Forecaster
-from llmcost.insight.incidents import SEVERITIES, Severity
+from llmcost.insight.grades import SEVERITIES, Severity
 from llmcost.insight.key_watch import WatchSettings
 from llmcost.insight.prediction import CostPrediction, Exhaustion, NotEnoughHistory, predict_cost
 from llmcost.insight.samples import Sample

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from llmcost.insight.causes import Cause, Change, Profile, describe
-from llmcost.insight.incidents import Severity
+from llmcost.insight.grades import Severity
 
 Event = Literal["opened", "escalated", "closed"]
 ScopeKind = Literal["global", "user", "label", "model"]

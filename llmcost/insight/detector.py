@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from llmcost.insight.incidents import HOLD_S, SEVERITIES, IncidentGate, Severity, worst
+from llmcost.insight.grades import HOLD_S, SEVERITIES, IncidentGate, Severity, worst
 from llmcost.insight.spend import TEN_MINUTES, SpendJudge
 from llmcost.insight.state import Resumable
 from llmcost.insight.two_sided import MetricJudge

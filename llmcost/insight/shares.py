@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Final
 
-from llmcost.insight.incidents import grade
+from llmcost.insight.grades import grade
 from llmcost.insight.state import Resumable
 
 _LEVELS: Final = (4.0, 6.0, 10.0)

@@ -6,7 +6,7 @@ import math
 from typing import ClassVar, Final, Literal
 
 from llmcost.insight import fitted
-from llmcost.insight.incidents import grade
+from llmcost.insight.grades import grade
 from llmcost.insight.state import Resumable
 from llmcost.insight.unit_price import UnitPrice
 from llmcost.insight.volume import SLOTS, VolumeScore

@@ -16,6 +16,8 @@ MOST_KEYS: Final = 100_000
 class Watch:
     """Keeps a watch for each key, and drops the key that was silent longest where there are too many.
 
+    It has no lock: whoever feeds it from several threads brings one.
+
     Attributes:
         dropped: keys dropped so far. A dropped key that comes again begins anew.
 

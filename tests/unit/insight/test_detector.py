@@ -10,7 +10,7 @@ import random
 import pytest
 
 from llmcost.insight import SEVERITIES, Detector, Severity
-from llmcost.insight.incidents import IncidentGate, grade
+from llmcost.insight.grades import IncidentGate, grade
 from llmcost.insight.tails import TailMeter
 
 BUCKET = 600.0

@@ -1,4 +1,4 @@
-"""From scores to alerts: one alert an incident, and another only where it gets much worse."""
+"""Grades: from scores to alerts, one an incident, and another only where it gets much worse."""
 
 from __future__ import annotations
 

@@ -50,6 +50,11 @@ class StoreSpanProcessor(SpanProcessor):
         """Note a request to a provider that could not be read as a call; reports show how many there were."""
         self._spool.mark(Mark("unseen", host, 1, self._clock()))
 
+    @property
+    def waiting(self) -> int:
+        """Calls that wait in memory because the disk refuses them."""
+        return self._spool.waiting
+
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - a write to a file takes no time
         """Whether everything is with the operating system. Folding is not waited for: it loses nothing."""
         return self._spool.flush()

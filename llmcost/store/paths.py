@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,10 +48,6 @@ class StoreFolder:
         ignore = self.root / ".gitignore"
         if not ignore.exists():
             ignore.write_text(_IGNORED, encoding="utf-8")
-
-    def create_database(self) -> None:
-        """Make an empty database file that only its owner can read; SQLite's own files inherit the mode."""
-        os.close(os.open(self.database, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def find(start: Path) -> StoreFolder:

@@ -143,7 +143,8 @@ class _Steps:
     def shrink(self) -> None:
         """Give free pages back to the disk, some at a time."""
         while self._connection.execute("PRAGMA freelist_count").fetchone()[0]:
-            self._connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+            # Only a script is stepped to its end: `execute` would free a single page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({_PAGES})")
             self._pause(_PAUSE_SECONDS)
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 

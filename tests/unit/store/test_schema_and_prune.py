@@ -162,7 +162,7 @@ with database.writing(StoreFolder(Path(sys.argv[1]))) as connection:
 """
 
 
-@pytest.mark.parametrize("statements", [10, 60, 120, 200])
+@pytest.mark.parametrize("statements", [6, 14, 24, 36])
 def test_a_prune_that_is_killed_is_finished_by_the_next(tmp_path: Path, statements: int) -> None:
     calls = list(many_calls(1500, users=500))
     folder = filled(tmp_path, calls)

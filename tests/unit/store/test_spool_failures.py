@@ -1,6 +1,7 @@
 """What a spool does on a disk that refuses, and after kill -9 at any byte."""
 
 import errno
+import json
 import logging
 import os
 import signal
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 from factories import a_call, many_calls
+from stores import filled
 
 from llmcost.calls import nano_dollars
+from llmcost.cli import main
 from llmcost.store.database import reading
 from llmcost.store.filters import Filter
 from llmcost.store.fold import fold
@@ -259,6 +262,57 @@ def test_several_forked_processes_write_and_fold_at_once(folder: StoreFolder) ->
     fold(folder)
     assert total(folder) == total_of(list(many_calls(1200)))
     assert list(folder.spool.iterdir()) == []
+
+
+BEGINNER = """
+import sys
+from pathlib import Path
+from llmcost.store.fold import fold
+from llmcost.store.paths import StoreFolder
+sys.stdin.readline()
+fold(StoreFolder(Path(sys.argv[1])))
+"""
+
+
+def test_processes_that_make_the_store_at_once_are_not_in_each_other_s_way(folder: StoreFolder) -> None:
+    calls = list(many_calls(6))
+    for call in calls:
+        spool = Spool(folder)
+        spool.append(call)
+        spool.close()
+    command = [sys.executable, "-c", BEGINNER, str(folder.root)]
+    beginners = [subprocess.Popen(command, stdin=subprocess.PIPE, env=environment()) for _ in range(6)]
+    for beginner in beginners:
+        assert beginner.stdin is not None
+        beginner.stdin.write(b"go\n")
+        beginner.stdin.flush()
+    for beginner in beginners:
+        beginner.communicate()
+    assert [beginner.returncode for beginner in beginners] == [0] * 6
+    assert total(folder) == total_of(calls)
+    assert [path.name for path in folder.root.iterdir() if path.name.startswith("new-")] == []
+
+
+def test_a_store_on_a_read_only_disk_is_read_with_a_word_on_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)], check=False).returncode:
+        pytest.skip("a tmpfs can be mounted by root only")
+    try:
+        folder = filled(place / ".llmcost", many_calls(20))
+        spool = Spool(folder)
+        spool.append(a_call(99))
+        spool.close()
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        assert main(["report", "--json", "--store", str(folder.root)]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["total"]["calls"] == 20
+        assert err.count("\n") == 1
+        assert "the newest calls are not shown" in err
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
 
 
 def environment() -> dict[str, str]:

@@ -15,7 +15,10 @@ def downlevel(source: str) -> str | None:
         tree = cst.parse_module(source)
     except (cst.ParserSyntaxError, RecursionError, ValueError):
         return None
-    return tree.visit(_Older()).code
+    try:
+        return tree.visit(_Older()).code
+    except cst.CSTValidationError:
+        return None
 
 
 class _Older(cst.CSTTransformer):
@@ -39,12 +42,23 @@ class _Older(cst.CSTTransformer):
             total = cst.BinaryOperation(total, cst.Add(), operand)
         return _parenthesised(total)
 
+    def visit_ConcatenatedString(self, node: cst.ConcatenatedString) -> bool:  # noqa: N802, ARG002 - named by LibCST
+        return False
+
     def leave_ConcatenatedString(  # noqa: N802 - named by LibCST
-        self, _: cst.ConcatenatedString, updated_node: cst.ConcatenatedString
+        self,
+        original_node: cst.ConcatenatedString,
+        updated_node: cst.ConcatenatedString,  # noqa: ARG002
     ) -> cst.BaseExpression:
         """``"a" f"{b}"`` needs a plus once its parts are no strings any more."""
-        plus = cst.Add(whitespace_before=updated_node.whitespace_between, whitespace_after=cst.SimpleWhitespace(" "))
-        return _parenthesised(cst.BinaryOperation(updated_node.left, plus, updated_node.right))
+        return _parenthesised(self._sum(original_node))
+
+    def _sum(self, node: cst.BaseExpression) -> cst.BaseExpression:
+        if not isinstance(node, cst.ConcatenatedString):
+            part = node.visit(self)
+            return part if isinstance(part, cst.BaseExpression) else node
+        plus = cst.Add(whitespace_before=node.whitespace_between, whitespace_after=cst.SimpleWhitespace(" "))
+        return cst.BinaryOperation(self._sum(node.left), plus, self._sum(node.right))
 
     def leave_FunctionDef(  # noqa: N802 - named by LibCST
         self, _: cst.FunctionDef, updated_node: cst.FunctionDef

@@ -79,11 +79,20 @@ class EffectReader:
         values = self.evaluator.value(ref, call[1])
         for value in values:
             self._effect_of(ref, call, value, out)
+        self._hand_over(ref, call, out)
         if not out.sites and not out.runs:
             self._guess(ref, call, values, out)
         if callee_name(call[1]) in known.RUNS_ARGUMENTS and not any(isinstance(v, (Function, Class)) for v in values):
             self._run_arguments(ref, call, out)
         return out
+
+    def _hand_over(self, ref: Ref, call: Expr, out: Effects) -> None:
+        """``retry(client.chat.completions.create, ...)``: a method that is a request is handed on to be called."""
+        for arg in [*call[2], *(value for _, value in call[3])]:
+            if arg is not None and arg[0] == "attr":
+                for value in self.evaluator.value(ref, arg):
+                    if isinstance(value, Sdk) and value.path and not out.sites:
+                        self._call_sdk(ref, call, value, out)
 
     def _effect_of(self, ref: Ref, call: Expr, value: Value, out: Effects) -> None:
         if isinstance(value, Function):
@@ -98,8 +107,17 @@ class EffectReader:
             self._call_instance(ref, call, value, out)
         elif isinstance(value, External):
             self._call_external(ref, call, value, out)
-        elif isinstance(value, Sdk):
+        elif isinstance(value, Sdk) and not (value.path and self._is_callback(ref, call)):
             self._call_sdk(ref, call, value, out)
+
+    def _is_callback(self, ref: Ref, call: Expr) -> bool:
+        """What is called is a parameter: the request belongs to the function that handed it over."""
+        func = call[1]
+        return (
+            func is not None
+            and func[0] == "name"
+            and any(param.name == func[1] for param in self.index.scope(ref).params)
+        )
 
     def _overridden(self, ref: Ref, call: Expr, out: Effects) -> None:
         """A model class of the project's own that overrides ``invoke`` is called like the SDK's: a request."""
@@ -219,6 +237,8 @@ class EffectReader:
     def _unknown(self, values: Iterable[Value]) -> bool:
         """Nothing is known, or only that it comes from another package that is not in the table."""
         for value in values:
+            if isinstance(value, Sdk) and "." in value.path:
+                continue
             if not isinstance(value, External):
                 return False
             root = value.path.split(".")[0].split("(")[0]

@@ -45,7 +45,8 @@ class Entry:
     """One function that spends money on a model.
 
     ``hops`` is the number of the project's functions up to a direct call. ``source_hash`` is of the normalised source
-    without the function's own name, ``calls_hash`` of what it reaches a model through.
+    without the function's own name, ``calls_hash`` of what it reaches a model through. ``removed``: the user took the
+    function out of the map.
     """
 
     file: str
@@ -63,6 +64,7 @@ class Entry:
     callees: tuple[Callee, ...] = ()
     source_hash: str = ""
     calls_hash: str = ""
+    removed: bool = False
 
     @property
     def key(self) -> tuple[str, str]:

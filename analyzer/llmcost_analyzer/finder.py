@@ -1,7 +1,7 @@
 """Reads one file into facts: parse once, one pass.
 
 The standard library's parser is used, not LibCST: facts need no whitespace, and it is some thirty times faster
-(docs/decisions/analyzer-parser.md). Syntax newer than the running Python is rewritten by :mod:`.downlevel` first.
+(docs/decisions/0010-analyzer-parser.md). Syntax newer than the running Python is rewritten by :mod:`.downlevel` first.
 """
 
 from __future__ import annotations

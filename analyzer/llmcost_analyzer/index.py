@@ -24,6 +24,7 @@ class Index:
         self.calls: dict[str, list[tuple[Ref, Expr]]] = defaultdict(list)
         self.passed: dict[str, list[tuple[Ref, Expr, int]]] = defaultdict(list)
         self.attributes: dict[str, list[tuple[Ref, Expr, Expr | None]]] = defaultdict(list)
+        self.made_as: dict[str, set[str]] = defaultdict(set)
         self._tails: dict[str, list[int]] = defaultdict(list)
         self._packages: set[str] = set()
         for number, facts in enumerate(files):
@@ -56,9 +57,20 @@ class Index:
                 self.defs[scope.name].append(ref)
             for base, name, value in scope.sets:
                 self.attributes[name].append((ref, base, value))
+                self._add_made(name, value)
+            for name, values in scope.binds.items():
+                for value in values:
+                    self._add_made(name, value)
             for call in scope.calls:
                 self.calls[callee_name(call[1])].append((ref, call))
                 self._add_passed(ref, call)
+
+    def _add_made(self, name: str, value: Expr | None) -> None:
+        """``self.retry = Retry(...)``: an instance may be called by this name."""
+        if value is not None and value[0] == "call":
+            made = callee_name(value[1])
+            if made[:1].isupper():
+                self.made_as[made].add(name)
 
     def _add_passed(self, ref: Ref, call: Expr) -> None:
         for at, arg in enumerate(call[2]):

@@ -103,7 +103,10 @@ def merge(
         source = moves.get(key, key)
         _carry(entry, source, previous)
         _note(entry, source, previous, changes)
-    out = [entry for entry in found.values() if not _dropped(entry, previous)]
+    for entry in found.values():
+        if _dropped(entry, previous):
+            entry.removed, entry.origin, entry.reason = True, "hand", "taken out of the map by hand"
+    out = list(found.values())
     for key, label in previous.labels.items():
         if key not in found and key not in moves.values():
             if label is not None and previous.edited(key) and exists(key):
@@ -178,7 +181,8 @@ def _by_hand(key: Key, label: str) -> Entry:
 
 def map_text(entries: Iterable[Entry]) -> str:
     """The map, sorted, one line a function."""
-    return _dump({file: {e.function: e.label for e in group} for file, group in _by_file(entries)})
+    kept = [entry for entry in entries if not entry.removed]
+    return _dump({file: {e.function: e.label for e in group} for file, group in _by_file(kept)})
 
 
 def labels_text(entries: Iterable[Entry]) -> str:
@@ -189,7 +193,7 @@ def labels_text(entries: Iterable[Entry]) -> str:
 def details(entry: Entry) -> dict[str, Any]:
     """One function as it stands in the labels file."""
     return {
-        "label": entry.label,
+        "label": None if entry.removed else entry.label,
         "kind": entry.kind,
         "confidence": entry.confidence,
         "origin": entry.origin,

@@ -19,6 +19,7 @@ _MOST_CALLERS: Final = 40
 _MOST_HANDED: Final = 20
 _BY_KEYWORD: Final = 10_000
 """A place that no argument has: the parameter is given by name only."""
+_CALLED: Final = ("__call__", "forward")
 _MAKERS: Final = ("__init__", "__new__", "__post_init__")
 
 
@@ -62,6 +63,8 @@ def _passed(evaluator: Evaluator, ref: Ref, param: Param) -> Iterator[Values]:
     names = [scope.name]
     if in_class and scope.name in _MAKERS and parent is not None:
         names += ["cls", *(evaluator.index.scope(r).name for r in (parent, *evaluator.classes.subclasses(parent)))]
+    if in_class and scope.name in _CALLED and parent is not None:
+        names += sorted(evaluator.index.made_as[evaluator.index.scope(parent).name])
     seen = 0
     for name in names:
         for caller, call in evaluator.index.calls.get(name, ()):
@@ -91,6 +94,8 @@ def _calls(evaluator: Evaluator, caller: Ref, call: Expr, ref: Ref, scope: Scope
     for value in values:
         if isinstance(value, Function) and value.ref == ref:
             return True
+        if scope.name in _CALLED and isinstance(value, Instance) and owner is not None:
+            return owner in evaluator.classes.lineage(value.ref)
         if owner is not None and isinstance(value, Class) and owner in evaluator.classes.lineage(value.ref):
             return True
     return False
@@ -98,7 +103,7 @@ def _calls(evaluator: Evaluator, caller: Ref, call: Expr, ref: Ref, scope: Scope
 
 def _ambiguous(evaluator: Evaluator, scope: Scope, owner: Ref | None) -> bool:
     name = scope.name
-    if name in _MAKERS and owner is not None:
+    if name in (*_MAKERS, *_CALLED) and owner is not None:
         return True
     return len(evaluator.index.defs.get(name, ())) > 1 or name in known.COMMON_NAMES
 

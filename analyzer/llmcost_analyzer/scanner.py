@@ -164,6 +164,11 @@ def _add_hashes(entries: Sequence[Entry], sources: Mapping[str, Source]) -> None
         entry.calls_hash = hashlib.sha256(" ".join(inner).encode()).hexdigest()[:16]
 
 
+def stamp(root: Path, options: Options = Options()) -> str:
+    """Changes whenever a file of the project does."""
+    return fingerprint(list(find_sources(root, options.choice)))
+
+
 def has_function(root: Path, key: tuple[str, str]) -> bool:
     """Whether a file of the project defines a function (or is one, for ``<module>``)."""
     path = root / key[0]

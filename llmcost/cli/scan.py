@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,17 +14,19 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from llmcost.cli import CLEAN, FINDINGS, scan_output
+from llmcost.cli import CLEAN, FINDINGS, scan_ai, scan_output
 from llmcost.cli import options as o
 from llmcost.errors import ConfigError
 from llmcost_analyzer import mapfile
 from llmcost_analyzer.entries import Entry, Scan
 from llmcost_analyzer.project import Choice
-from llmcost_analyzer.scanner import FOLDER, Options, has_function
+from llmcost_analyzer.scanner import FOLDER, Options, has_function, stamp
 from llmcost_analyzer.scanner import scan as run_scan
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The project.")]
 _DEFAULT: Final = Path()
+_INTERVAL: Final = 1.0
+"""Seconds between two looks of --watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,27 @@ def scan(
     notebooks: Annotated[bool, typer.Option("--notebooks", help="Read the code of notebooks too.")] = False,
     exclude: Annotated[list[str] | None, typer.Option(help="Leave out paths like this. May be repeated.")] = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use .llmcost/cache.")] = True,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Scan again whenever a file changes, until interrupted.")
+    ] = False,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Show labels as decorators in the source.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="With --annotate: write them.")] = False,
+    ai: Annotated[str | None, typer.Option(metavar="MODEL", help="Let a model label what is unsure.")] = None,
+    ai_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="OpenAI-compatible endpoint for --ai; OPENAI_BASE_URL, OpenAI.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --ai: don't ask.")] = False,
+    max_usd: Annotated[float | None, typer.Option(min=0, help="With --ai: spend no more than this.")] = None,
     as_json: o.JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> int:
     """Find the functions that spend money on a model, label them, and write the semantic map."""
-    choice = Choice(notebooks, tuple(exclude or ()))
-    finished = _finished(_project(folder), Options(choice, cache), quiet=quiet or as_json)
+    root, options = _project(folder), Options(Choice(notebooks, tuple(exclude or ())), cache)
+    finished = _finished(root, options, quiet=quiet or as_json)
+    if annotate or apply:
+        return _annotate(finished, write=apply, quiet=quiet)
+    if ai is not None:
+        scan_ai.label(finished.root, finished.entries, scan_ai.Wish(ai, ai_url, yes, max_usd, quiet or as_json))
     if explain is not None:
         return _explain(finished, explain)
     if check or diff:
@@ -66,7 +84,37 @@ def scan(
         print(json.dumps(scan_output.plain(finished), indent=2, ensure_ascii=False))
     elif not quiet:
         scan_output.show(finished, o.console(), _costs(finished.root))
+    if watch:
+        _watch(root, options, quiet=quiet)
     return CLEAN
+
+
+def _annotate(finished: Finished, *, write: bool, quiet: bool) -> int:
+    from llmcost_analyzer import codemod
+
+    edits = list(codemod.edits(finished.root, finished.entries))
+    if write:
+        count = codemod.apply(finished.root, edits)
+        if not quiet:
+            print(f"Labels written to {count} file{'' if count == 1 else 's'}")
+        return CLEAN
+    for edit in edits:
+        sys.stdout.write(edit.diff())
+    return CLEAN
+
+
+def _watch(root: Path, options: Options, *, quiet: bool, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Look at the files once a second, and scan when any has changed."""
+    seen = stamp(root, options)
+    while True:
+        sleep(_INTERVAL)
+        now = stamp(root, options)
+        if now != seen:
+            seen = now
+            finished = _finished(root, options, quiet=True)
+            mapfile.write(finished.folder, finished.entries)
+            if not quiet and finished.changes:
+                scan_output.show_changes(finished, o.console(), whole=False, written=True)
 
 
 def _project(folder: Path) -> Path:

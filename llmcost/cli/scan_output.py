@@ -115,7 +115,7 @@ def _named(key: tuple[str, str]) -> str:
     return f"{key[0]}:{key[1]}"
 
 
-def show_changes(finished: Finished, console: Console, *, whole: bool) -> None:
+def show_changes(finished: Finished, console: Console, *, whole: bool, written: bool = False) -> None:
     """What is new, gone, moved and changed; with ``whole``, the map's lines too."""
     changes = finished.changes
     if not changes:
@@ -130,7 +130,8 @@ def show_changes(finished: Finished, console: Console, *, whole: bool) -> None:
         console.print(safe(f"label      {_named(key)}: {before} -> {after}"))
     if whole:
         _lines(finished, console)
-    console.print("The semantic map is stale: run llmcost scan")
+    if not written:
+        console.print("The semantic map is stale: run llmcost scan")
 
 
 def _lines(finished: Finished, console: Console) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from llmcost_analyzer.callgraph import CallGraph, Node
 from llmcost_analyzer.labelers.choose import Choice, choose
 from llmcost_analyzer.labelers.evidence import Reader
-from llmcost_analyzer.values import Ref
+from llmcost_analyzer.values import External, Ref
 
 
 def assign(graph: CallGraph, nodes: Mapping[Ref, Node]) -> dict[Ref, Choice]:
@@ -17,8 +17,20 @@ def assign(graph: CallGraph, nodes: Mapping[Ref, Node]) -> dict[Ref, Choice]:
     out: dict[Ref, Choice] = {}
     for ref in sorted(nodes, key=lambda r: (nodes[r].hops, r)):
         node = nodes[ref]
-        out[ref] = choose(reader.read(node), _callee_labels(node, nodes, out))
+        out[ref] = _declared(graph, ref) or choose(reader.read(node), _callee_labels(node, nodes, out))
     return out
+
+
+def _declared(graph: CallGraph, ref: Ref) -> Choice | None:
+    """The label that stands in the source, as ``@llmcost.label("...")``."""
+    outside = graph.index.parent(ref) or ref
+    for decorator in graph.index.scope(ref).decorators:
+        if decorator is not None and decorator[0] == "call" and decorator[2]:
+            found = graph.evaluator.value(outside, decorator[1])
+            label = decorator[2][0]
+            if External("llmcost.label") in found and label is not None and label[0] == "text":
+                return Choice(label[1], 1.0, "stands in the source")
+    return None
 
 
 def _callee_labels(node: Node, nodes: Mapping[Ref, Node], labels: Mapping[Ref, Choice]) -> dict[str, float]:

@@ -1,0 +1,122 @@
+"""How fast a scan is: cold, warm, and after one changed file, over a project made of copies of a real one.
+
+python bench/scan.py                     the standard library, copied up to 1,000,000 and 300,000 lines
+python bench/scan.py --from FOLDER       copies of the sub-folders of FOLDER instead
+python bench/scan.py --parsers           lines a second of ast with our pass, and of LibCST
+python bench/scan.py --robust            reads every file of the standard library and of the installed packages
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "analyzer")]
+
+STDLIB = Path(sysconfig.get_paths()["stdlib"])
+SKIPPED = {"site-packages", "test", "lib2to3", "idlelib", "__pycache__"}
+
+
+def copy_up_to(target: Path, sources: list[Path], lines: int) -> int:
+    """Copies whole folders, round after round, until there are enough lines."""
+    count = number = 0
+    while count < lines:
+        for source in sources:
+            into = target / f"copy{number}" / source.name
+            for path in sorted(source.rglob("*.py") if source.is_dir() else [source]):
+                if SKIPPED & set(path.relative_to(source).parts):
+                    continue
+                out = into / path.relative_to(source) if source.is_dir() else into
+                out.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, out)
+                count += path.read_bytes().count(b"\n")
+                if count >= lines:
+                    return count
+        number += 1
+    return count
+
+
+def timed(folder: Path) -> tuple[float, float]:
+    """Seconds and peak megabytes of one `llmcost scan` as a process of its own."""
+    code = "import sys; from llmcost.cli import main; sys.exit(main(['scan', sys.argv[1], '--quiet']))"
+    before = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder)], check=True, env={"PYTHONPATH": f"{ROOT}:{ROOT / 'analyzer'}"}
+    )
+    return time.perf_counter() - before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def run(sources: list[Path], lines: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        count = copy_up_to(folder, sources, lines)
+        cold, memory = timed(folder)
+        warm, _ = timed(folder)
+        changed = next(path for path in sorted(folder.rglob("*.py")) if path.stat().st_size > 2000)
+        changed.write_text(changed.read_text(encoding="utf-8") + "\nCHANGED = 1\n", encoding="utf-8")
+        one, _ = timed(folder)
+    print(f"{count:>9,} lines  cold {cold:.1f} s  warm {warm:.2f} s  one file changed {one:.2f} s  {memory:,.0f} MB")
+
+
+def parsers() -> None:
+    import libcst as cst
+    from libcst.metadata import MetadataWrapper, PositionProvider
+
+    from llmcost_analyzer.finder import read_facts
+
+    paths = sorted(STDLIB.glob("*.py"))[:60]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    total = sum(text.count("\n") for text in texts)
+    before = time.perf_counter()
+    for text in texts:
+        read_facts("m.py", text, "m", is_package=False)
+    ours = time.perf_counter() - before
+    before = time.perf_counter()
+    for text in texts:
+        MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True).resolve(PositionProvider)
+    theirs = time.perf_counter() - before
+    print(f"{total:,} lines: ours {total / ours:,.0f} lines/s, LibCST with positions {total / theirs:,.0f} lines/s")
+
+
+def robust() -> None:
+    from llmcost_analyzer.project import Skipped, Source
+    from llmcost_analyzer.reader import facts_of
+
+    count, skipped = 0, []
+    for root in (STDLIB, Path(sysconfig.get_paths()["purelib"])):
+        for path in sorted(root.rglob("*.py")):
+            status = path.stat()
+            found = facts_of(Source(str(path), path, status.st_size, status.st_mtime_ns))
+            count += 1
+            if isinstance(found, Skipped):
+                skipped.append(found)
+    print(f"{count:,} files read, {len(skipped):,} listed as skipped, no crash")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--from", dest="source", type=Path)
+    parser.add_argument("--parsers", action="store_true")
+    parser.add_argument("--robust", action="store_true")
+    parser.add_argument("--lines", type=int, nargs="*", default=[1_000_000, 300_000])
+    args = parser.parse_args()
+    if args.parsers:
+        return parsers()
+    if args.robust:
+        return robust()
+    sources = sorted(path for path in args.source.iterdir() if path.is_dir()) if args.source else [STDLIB]
+    for lines in args.lines:
+        run(sources, lines)
+    return None
+
+
+if __name__ == "__main__":
+    main()

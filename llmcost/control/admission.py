@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 PriceStatus = Literal["priced", "free", "unpriced", "zero_listed"]
 """``free``: the user's own row says 0. ``zero_listed``: the map says 0 for a hosted model, which is not believed."""
@@ -36,8 +37,7 @@ FREE = Quote("free", 0, 0)
 UNPRICED = Quote("unpriced")
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """A call that asks to be sent.
 
     Attributes:
@@ -56,7 +56,7 @@ class Admission:
     call_id: str
     started: float
     model: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = MappingProxyType({})
     quote: Quote = FREE
     quote_for: Callable[[str], Quote] | None = None
     depth: int = 0

@@ -14,6 +14,7 @@ from llmcost.control.callbacks import CallbackRunner
 from llmcost.control.consulting import NO_CALLBACKS, Callbacks, Consultation, context_of
 from llmcost.control.estimate import Estimator
 from llmcost.control.ledger import Entry, Ledger, LedgerFailure, Option, Refusal, Request, Reservation, State
+from llmcost.control.ledger.contract import NOTHING
 from llmcost.control.notices import Told
 from llmcost.control.offers import Offer, Offers
 from llmcost.control.plan import Line, Planner
@@ -75,6 +76,7 @@ class Controller:
         self._runner = runner or CallbackRunner()
         self._consultation = Consultation(callbacks)
         self._series = tuple(series)
+        self._may_be_quick = not (callbacks.asks or self._offers.may_degrade)
         self._told = Told(ledger)
         self._renewed: dict[str, float] = {}
         self.status = StatusReader(self.budgets, ledger, self.planner)
@@ -83,38 +85,74 @@ class Controller:
 
     def admit(self, admission: Admission) -> Verdict:
         """Whether, and with which model, a call may be sent. Never raises for a ledger or callback that fails."""
-        return drive(self._admission(admission), self._runner) if self.active else ALLOWED
+        if not self.budgets:
+            return self._unlimited(admission)
+        if self._may_be_quick:
+            quick = self._quickly(admission)
+            if quick is not None:
+                return quick
+        offers = wanted = self._offers.of(admission)
+        heard: tuple[Decision, ...] = ()
+        if self._callbacks.asks:
+            offers, heard = drive(self._consulted(admission, offers), self._runner)
+        return self._decided(admission, wanted[0], offers, heard)
 
     async def admit_async(self, admission: Admission) -> Verdict:
         """As :meth:`admit`, for event loops: no network is waited for in the loop."""
-        if not self.active:
-            return ALLOWED
-        return await drive_async(self._admission(admission), self._runner, network=self.ledger.network)
-
-    def _admission(self, admission: Admission) -> Steps[Verdict]:
-        offers = self._offers.of(admission)
-        wanted = offers[0]
+        if not self.budgets:
+            return self._unlimited(admission)
+        offers = wanted = self._offers.of(admission)
         heard: tuple[Decision, ...] = ()
-        if not offers[0].lines and not offers[0].stated:
-            return Verdict(ticket=Ticket(admission, admission.model, ()))
+        network = self.ledger.network
+        if not network and self._may_be_quick:
+            return self.admit(admission)
         if self._callbacks.asks:
-            states = yield Ask(self.ledger.states, (offers[0].option.counters,))
-            known = states if not isinstance(states, LedgerFailure) else ((0, 0, 0),) * len(offers[0].lines)
-            offers, heard = yield from self._consultation.hear(admission, offers, known)
-        open_offers = [offer for offer in offers if not offer.ruled_out]
-        if not open_offers or most_severe(decision.action for decision in heard) == "block":
-            return self._blocked(admission, (*heard, *offers[0].stated))
+            offers, heard = await drive_async(self._consulted(admission, offers), self._runner, network=network)
+        if network:
+            return await asyncio.to_thread(self._decided, admission, wanted[0], offers, heard)
+        return self._decided(admission, wanted[0], offers, heard)
+
+    def _quickly(self, admission: Admission) -> Verdict | None:
+        """The everyday call: one model, a known price, money alone, and nothing to say. None for every other call; it
+        goes the long way, where a reservation that was made here is found by its call id."""
+        plan = self.planner.plan(admission.values, admission.started, admission.model)
+        quote = admission.quote
+        if not plan.plain or not plan.lines or not quote.has_price:
+            return None
+        amount = self._offers.fair(admission, admission.model, quote)
+        option = Option(plan.counters, (amount,) * len(plan.counters))
+        answer = attempt(self.ledger.reserve, Request(admission.call_id, (option,)))
+        if not isinstance(answer, Reservation):
+            return None
+        for (warn, block), (spent, held, _) in zip(plan.ceilings, answer.states, strict=True):
+            used = spent + held
+            if used >= warn or used + amount > block:
+                return self._granted(*(Offer(admission.model, plan.lines, option),) * 2, answer, (), admission)
+        return Verdict(reservation=answer, ticket=Ticket(admission, admission.model, plan.lines))
+
+    def _unlimited(self, admission: Admission) -> Verdict:
+        return Verdict(ticket=Ticket(admission, admission.model, ())) if self.active else ALLOWED
+
+    def _consulted(self, admission: Admission, offers: list[Offer]) -> Steps[tuple[list[Offer], tuple[Decision, ...]]]:
+        states = yield Ask(self.ledger.states, (offers[0].option.counters,))
+        known = (NOTHING,) * len(offers[0].lines) if isinstance(states, LedgerFailure) else states
+        return (yield from self._consultation.hear(admission, offers, known))
+
+    def _decided(
+        self, admission: Admission, wanted: Offer, offers: list[Offer], heard: tuple[Decision, ...]
+    ) -> Verdict:
+        if not wanted.lines and not wanted.stated:
+            return self._unlimited(admission)
+        open_offers = [offer for offer in offers if not offer.stated or not offer.ruled_out]
+        if not open_offers or (heard and most_severe(decision.action for decision in heard) == "block"):
+            return self._blocked(admission, (*heard, *wanted.stated))
         request = Request(admission.call_id, tuple([offer.option for offer in open_offers]))
-        answer = yield Ask(self.ledger.reserve, (request,))
-        if isinstance(answer, LedgerFailure):
-            return self._unverified(admission, open_offers[0], answer, heard)
+        answer = attempt(self.ledger.reserve, request)
+        if isinstance(answer, Reservation):
+            return self._granted(wanted, open_offers[answer.choice], answer, heard, admission)
         if isinstance(answer, Refusal):
             return self._refused(admission, open_offers, answer, heard)
-        verdict = self._granted(wanted, open_offers[answer.choice], answer, heard, admission)
-        if verdict.decisions:
-            warnings = yield from self._warnings(verdict.ticket, answer.states)
-            verdict = replace(verdict, warnings=warnings)
-        return verdict
+        return self._unverified(admission, open_offers[0], answer, heard)
 
     def _granted(
         self,
@@ -124,17 +162,16 @@ class Controller:
         heard: tuple[Decision, ...],
         admission: Admission,
     ) -> Verdict:
-        now = admission.started
         ticket = Ticket(admission, taken.model, taken.lines)
         degraded = taken.model != wanted.model
-        found = list(heard) + list(taken.stated)
+        found = [*heard, *taken.stated]
         asked: dict[str, int] = {}
         if degraded:
             asked = dict(zip((line.counter.key for line in wanted.lines), wanted.option.amounts, strict=True))
         for line, amount, state in zip(taken.lines, taken.option.amounts, reservation.states, strict=True):
             can_degrade = degraded and admission.model in line.budget.fallbacks
-            amount_asked = asked.get(line.counter.key, amount) if degraded else amount
-            decision = judged(line, amount_asked, state, now=now, can_degrade=can_degrade)
+            wish = asked.get(line.counter.key, amount)
+            decision = judged(line, wish, state, now=admission.started, can_degrade=can_degrade)
             if decision is not None:
                 found.append(decision)
         found = _degraded(found, admission, taken) if degraded else [only_warned(decision) for decision in found]
@@ -142,8 +179,8 @@ class Controller:
             return Verdict(reservation=reservation, ticket=ticket)
         action = most_severe(decision.action for decision in found)
         self.counts[action] += 1
-        model = taken.model if degraded else None
-        return Verdict(action, model, strongest(found), reservation, ticket=ticket)
+        warnings = self._warnings(ticket, reservation.states)
+        return Verdict(action, taken.model if degraded else None, strongest(found), reservation, warnings, ticket)
 
     def _refused(
         self, admission: Admission, offers: Sequence[Offer], refusal: Refusal, heard: tuple[Decision, ...]
@@ -193,35 +230,31 @@ class Controller:
         Returns:
             Warnings that this call sets off, each told once per threshold and window over all processes.
         """
-        return drive(self._settlement(verdict, actual, model), self._runner)
+        ticket = verdict.ticket
+        if ticket is None or verdict.action == "block":
+            return ()
+        admission = ticket.admission
+        if self._renewed:
+            self._renewed.pop(admission.call_id, None)
+        if actual is not None:
+            self.estimator.add(admission.label, ticket.model, actual)
+        entries = self._entries(admission, model or ticket.model, actual or 0) if self._series else ()
+        if not entries and verdict.reservation is None:
+            return ()
+        reservation = verdict.reservation or Reservation(admission.call_id, 0, _NO_OPTION, ())
+        states = attempt(self.ledger.settle, reservation, actual or 0, entries)
+        if isinstance(states, LedgerFailure):
+            self.counts["unsettled"] += 1
+            return ()
+        return () if states is None else self._warnings(ticket, states)
 
     async def settle_async(
         self, verdict: Verdict, actual: int | None, model: str | None = None
     ) -> tuple[Decision, ...]:
         """As :meth:`settle`, for event loops."""
-        steps = self._settlement(verdict, actual, model)
-        return await drive_async(steps, self._runner, network=self.ledger.network)
-
-    def _settlement(self, verdict: Verdict, actual: int | None, model: str | None) -> Steps[tuple[Decision, ...]]:
-        ticket = verdict.ticket
-        if ticket is None or verdict.action == "block":
-            return ()
-        admission = ticket.admission
-        self._renewed.pop(admission.call_id, None)
-        cost = actual or 0
-        if actual is not None:
-            self.estimator.add(admission.label, ticket.model, actual)
-        reservation = verdict.reservation or Reservation(admission.call_id, 0, _NO_OPTION, ())
-        entries = self._entries(admission, model or ticket.model, cost)
-        if not entries and verdict.reservation is None:
-            return ()
-        states = yield Ask(self.ledger.settle, (reservation, cost, entries))
-        if isinstance(states, LedgerFailure):
-            self.counts["unsettled"] += 1
-            return ()
-        if states is None:
-            return ()
-        return (yield from self._warnings(ticket, states))
+        if self.ledger.network:
+            return await asyncio.to_thread(self.settle, verdict, actual, model)
+        return self.settle(verdict, actual, model)
 
     def release(self, verdict: Verdict) -> None:
         """Give the hold of a call back that was never sent."""
@@ -246,6 +279,19 @@ class Controller:
         else:
             self.renew(verdict)
 
+    @property
+    def waiting(self) -> int:
+        """Calls whose cost could not be booked yet."""
+        return self.ledger.waiting
+
+    def tidy(self) -> None:
+        """For quiet moments, every minute or so: books what waits, returns old leases, rolls old buckets up."""
+        attempt(self.ledger.tidy)
+
+    def close(self) -> None:
+        """For the end of the program: returns leases, books what waits, lets go of connections."""
+        attempt(self.ledger.close)
+
     def _entries(self, admission: Admission, model: str, cost: int) -> list[Entry]:
         values = admission.values
         entries = []
@@ -255,17 +301,15 @@ class Controller:
                 entries.append(Entry(series_name(scope, value), admission.started, cost))
         return entries
 
-    def _warnings(self, ticket: Ticket | None, states: Sequence[State]) -> Steps[tuple[Decision, ...]]:
-        if ticket is None:
+    def _warnings(self, ticket: Ticket, states: Sequence[State]) -> tuple[Decision, ...]:
+        news = self._told.news(ticket.lines, states, ticket.admission.started)
+        if not news:
             return ()
-        now = ticket.admission.started
-        crossed = self._told.news(ticket.lines, states, now)
         told: list[Decision] = []
-        for news in crossed:
-            mine = yield Ask(self._told.claim, (news,))
-            if mine is True:
-                told.append(news.decision)
-                self._warn(ticket, news.line, news.state)
+        for one in news:
+            if attempt(self._told.claim, one) is True:
+                told.append(one.decision)
+                self._warn(ticket, one.line, one.state)
         return tuple(told)
 
     def _warn(self, ticket: Ticket, line: Line, state: State) -> None:

@@ -35,7 +35,7 @@ class Told:
         found: list[News] = []
         for line, state in zip(lines, states, strict=True):
             used = state[0] + state[1]
-            if line.limit is None or used < line.warn or line.budget.mode == "observe":
+            if used < line.warn or line.limit is None or line.budget.mode == "observe":
                 continue
             for action in _THRESHOLDS:
                 amount = getattr(line, action)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmcost.control.admission import UNPRICED, Admission, Quote
 from llmcost.control.budget import Budget
@@ -13,8 +13,7 @@ from llmcost.control.plan import Line, Plan, Planner, repeat_line
 from llmcost.control.policy import Decision, stated
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """A model, what it would hold where, and what budgets say without looking at any counter."""
 
     model: str
@@ -61,6 +60,16 @@ class Offers:
         offers.append(self._offer(admission, admission.model, admission.quote, plan, plan.counters))
         return offers
 
+    @property
+    def may_degrade(self) -> bool:
+        """Whether any budget has fallbacks."""
+        return bool(self._degrading)
+
+    def fair(self, admission: Admission, model: str, quote: Quote) -> int:
+        """What such calls cost in 99 of 100 cases, at most what this one can cost."""
+        guess = self._estimator.guess(admission.label, model, quote.estimate)
+        return guess if quote.bound is None or guess < quote.bound else quote.bound
+
     def _fallbacks(self, admission: Admission, plan: Plan) -> list[str]:
         if not admission.rewritable:
             return []
@@ -76,11 +85,7 @@ class Offers:
     def _offer(
         self, admission: Admission, model: str, quote: Quote, plan: Plan, counters: tuple[Counter, ...]
     ) -> Offer:
-        fair = 0
-        if quote.has_price:
-            fair = self._estimator.guess(admission.label, model, quote.estimate)
-            if quote.bound is not None and quote.bound < fair:
-                fair = quote.bound
+        fair = self.fair(admission, model, quote) if quote.has_price else 0
         lines = plan.lines
         if not plan.strict and not plan.repeats and not plan.max_depth and quote.has_price:
             return Offer(model, lines, Option(counters, (fair,) * len(counters)))

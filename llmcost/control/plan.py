@@ -62,6 +62,8 @@ class Plan:
     Attributes:
         lines: one for each counter, in order.
         counters: with the hard limits of budgets that block.
+        ceilings: of each line, from where it warns and what it blocks.
+        plain: whether all lines are about money that is held fairly, which most plans are.
         strict: whether a budget holds what a call can cost at most.
         max_depth: the budgets that limit depth, with their limit and value.
         repeats: the budgets that limit repeated prompts, with their limit and value.
@@ -71,6 +73,8 @@ class Plan:
     until: float
     lines: tuple[Line, ...]
     counters: tuple[Counter, ...]
+    ceilings: tuple[tuple[int, int], ...] = ()
+    plain: bool = False
     strict: bool = False
     max_depth: tuple[tuple[Budget, str, int], ...] = ()
     repeats: tuple[tuple[Budget, str, int], ...] = ()
@@ -127,7 +131,9 @@ class Planner:
         since = max([0, *(line.window.start for line in lines)])
         counters = tuple(line.counter for line in lines)
         strict = any(line.budget.bound == "strict" for line in lines)
-        return Plan(since, until, tuple(lines), counters, strict, tuple(depths), tuple(repeats))
+        plain = not (strict or depths or repeats) and all(line.limit is not None for line in lines)
+        ceilings = tuple((line.warn, line.block) for line in lines)
+        return Plan(since, until, tuple(lines), counters, ceilings, plain, strict, tuple(depths), tuple(repeats))
 
     def _lines(self, budget: Budget, value: str, limits: Limits, at: float) -> list[Line]:
         zone = self._zones[budget.name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from llmcost.control.admission import Admission
@@ -64,8 +64,7 @@ class Ticket(NamedTuple):
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The answer to a call.
 
     Attributes:
@@ -82,7 +81,7 @@ class Verdict:
     decisions: tuple[Decision, ...] = ()
     reservation: Reservation | None = None
     warnings: tuple[Decision, ...] = ()
-    ticket: Ticket | None = field(default=None, repr=False)
+    ticket: Ticket | None = None
 
     @property
     def decisive(self) -> Decision | None:

@@ -329,3 +329,18 @@ def test_a_ledger_that_is_not_empty_can_be_accepted(ledger: Ledger) -> None:
     ledger.settle(reserved(ledger, wish("a", 10, counter())), 10)
     ledger.accept()
     assert ledger.states([counter()]) == ((10, 0, 1),)
+
+
+def test_totals_that_are_used_live_on(bench: Bench) -> None:
+    """The total of a run ends a while after its last use, not after its first."""
+    ledger = bench.open()
+    for day in range(3):
+        run = counter("run", until=int(bench.clock.at) + 2 * DAY)
+        ledger.settle(reserved(ledger, wish(f"c{day}", 10, run)), 10)
+        bench.clock.at += DAY + 60
+        ledger.tidy()
+        assert ledger.states([run]) == ((10 * (day + 1), 0, day + 1),)
+    bench.clock.at += 2 * DAY
+    ledger.tidy()
+    reserved(ledger, wish("later", 1, counter("run", slot=1, until=int(bench.clock.at) + 2 * DAY)))
+    assert ledger.states([counter("run")]) == ((0, 0, 0),)

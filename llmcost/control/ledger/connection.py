@@ -19,7 +19,13 @@ WAIT_S: Final = 0.020
 """How long a call waits for other writers, at most."""
 
 _PAUSE_S: Final = (0.000_1, 0.000_8)
-_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=0", "wal_autocheckpoint=8192")
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "busy_timeout=0",
+    "wal_autocheckpoint=4096",
+    "cache_size=-16000",
+)
 _SCHEMA: Final = resources.files("llmcost.control.ledger").joinpath("schema.sql")
 
 _REASONS: Final[Mapping[int, Reason]] = {

@@ -69,15 +69,6 @@ class Counter:
     below: int | None = None
     max_calls: int | None = None
 
-    def fits(self, amount: int, state: State) -> bool:
-        """Whether a call that may cost ``amount`` is admitted. A call that costs nothing passes a used-up limit."""
-        used = state[0] + state[1]
-        if self.max_calls is not None and state[2] >= self.max_calls:
-            return False
-        if amount == 0:
-            return True
-        return (self.below is None or used < self.below) and (self.limit is None or used + amount <= self.limit)
-
 
 class Option(NamedTuple):
     """A way to make the call: what it would hold in which counters. ``amounts`` go with ``counters`` one by one."""
@@ -86,10 +77,20 @@ class Option(NamedTuple):
     amounts: tuple[int, ...]
 
     def refused_by(self, states: Sequence[State]) -> int | None:
-        """The place of the first counter that does not admit this option; None where all do."""
-        for place, counter in enumerate(self.counters):
-            if not counter.fits(self.amounts[place], states[place]):
+        """The place of the first counter that does not admit this option; None where all do.
+
+        A call that costs nothing passes a used-up limit.
+        """
+        for place, (spent, held, calls) in enumerate(states):
+            counter, amount = self.counters[place], self.amounts[place]
+            if counter.max_calls is not None and calls >= counter.max_calls:
                 return place
+            if amount:
+                used = spent + held
+                if counter.limit is not None and used + amount > counter.limit:
+                    return place
+                if counter.below is not None and used >= counter.below:
+                    return place
         return None
 
 
@@ -152,6 +153,10 @@ class Ledger(Protocol):
 
     network: bool
     """Whether a call waits for a network, and so must not be made in an event loop."""
+
+    @property
+    def waiting(self) -> int:
+        """Settlements that could not be booked yet."""
 
     def now(self) -> float:
         """The ledger's clock, which decides windows and expiry."""

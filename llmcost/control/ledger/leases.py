@@ -63,6 +63,11 @@ class LeasedLedger:
         self._homes: dict[str, tuple[Lease, Reservation]] = {}
         self._settled: dict[str, None] = {}
 
+    @property
+    def waiting(self) -> int:
+        """See the contract."""
+        return self._inner.waiting
+
     def after_in_child(self) -> None:
         """Leases are the parent's."""
         self._begin()

@@ -97,7 +97,7 @@ local function states(counters)
   return found
 end
 
--- The same rule as Counter.fits.
+-- The same rule as Option.refused_by.
 local function fits(counter, seen)
   local used, amount = tonumber(seen[1]) + tonumber(seen[2]), tonumber(counter[8])
   if counter[7] ~= '' and tonumber(seen[3]) >= tonumber(counter[7]) then return false end

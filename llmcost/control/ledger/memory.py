@@ -28,6 +28,18 @@ from llmcost.control.ledger.forks import rebuild_in_child
 from llmcost.control.ledger.series import bucket_of, day_of, drop_before, grouped, roll_up_before
 
 _TIDY_EVERY_S: Final = 60.0
+_MOST_AT_HAND: Final = 20_000
+
+
+class _Row:
+    """A slot of a counter. ``alone`` says that no other slot counts with it."""
+
+    __slots__ = ("alone", "state", "until")
+
+    def __init__(self, counter: Counter) -> None:
+        self.alone = counter.first == counter.slot
+        self.state = NOTHING
+        self.until = counter.until
 
 
 class _Hold:
@@ -35,7 +47,7 @@ class _Hold:
 
     __slots__ = ("expires", "reservation", "keep")  # noqa: RUF023 - in the order of use
 
-    def __init__(self, reservation: Reservation, expires: float, *, keep: bool) -> None:
+    def __init__(self, reservation: Reservation, expires: float, keep: bool) -> None:
         self.reservation = reservation
         self.expires = expires
         self.keep = keep
@@ -46,13 +58,14 @@ class MemoryLedger:
     would each spend the whole budget. Settled ids are kept only as long as a hold, since no answer can be lost."""
 
     network = False
+    waiting = 0
 
     def __init__(self, clock: Callable[[], float] = time.time, *, hold_s: float = HOLD_S) -> None:
         self._clock = clock
         self._hold_s = hold_s
         self._forked = False
         self._lock = threading.Lock()
-        self._counters: dict[str, dict[int, list[int]]] = {}
+        self._counters: dict[str, dict[int, _Row]] = {}
         self._until: list[tuple[int, str, int]] = []
         self._holds: dict[str, _Hold] = {}
         self._settled: dict[str, float] = {}
@@ -62,12 +75,15 @@ class MemoryLedger:
         self._expired = Expired(0, 0)
         self._next_expiry = 0.0
         self._next_tidy = 0.0
+        self._next_look = 0.0
+        self._at_hand: dict[int, tuple[tuple[Counter, ...], list[_Row]]] = {}
         rebuild_in_child(self)
 
     def after_in_child(self) -> None:
         """A child of a fork: what is done here is not known to its parent."""
         self._lock = threading.Lock()
         self._forked = True
+        self._next_look = 0.0
 
     def now(self) -> float:
         """See the contract."""
@@ -86,13 +102,14 @@ class MemoryLedger:
             if call_id in self._settled:
                 return Reservation(call_id, 0, request.options[0], (NOTHING,) * len(request.options[0].counters))
             refusals: list[tuple[int, tuple[State, ...]]] = []
-            for index, option in enumerate(request.options):
-                states = tuple([self._state(counter) for counter in option.counters])
+            for choice, option in enumerate(request.options):
+                rows = self._rows(option.counters)
+                states = self._states(option.counters, rows)
                 refused = option.refused_by(states)
                 if refused is None:
-                    reservation = Reservation(call_id, index, option, states)
-                    self._holds[call_id] = _Hold(reservation, now + self._hold_s, keep=request.keep)
-                    self._add(option, 1, 1)
+                    reservation = Reservation(call_id, choice, option, states)
+                    self._holds[call_id] = _Hold(reservation, now + self._hold_s, request.keep)
+                    _move(rows, option.amounts, 1, 1)
                     return reservation
                 refusals.append((refused, states))
         return Refusal(call_id, tuple(place for place, _ in refusals), tuple(states for _, states in refusals))
@@ -107,19 +124,21 @@ class MemoryLedger:
             if call_id in self._settled:
                 return None
             hold = self._holds.pop(call_id, None)
-            kept = self._kept.pop(call_id, None)
             more = calls - 1
+            rows = self._rows(option.counters)
             if hold is not None and hold.reservation.option is option:
-                self._add(option, -1, more, actual)
+                _move(rows, option.amounts, -1, more, actual)
             else:
+                kept = self._kept.pop(call_id, None)
                 if hold is not None:
                     self._add(hold.reservation.option, -1, -1)
                 if kept is not None:
                     self._keep(kept, -1)
                 self._add(option, 0, more + (1 if hold is not None or not verified else 0), actual)
             self._settled[call_id] = now + self._hold_s
-            self._book(entries)
-            return tuple([self._state(counter) for counter in option.counters])
+            if entries:
+                self._book(entries)
+            return self._states(option.counters, rows)
 
     def release(self, reservation: Reservation) -> None:
         """See the contract."""
@@ -138,7 +157,7 @@ class MemoryLedger:
                 return
             hold = self._holds.pop(call_id, None)
             if hold is None:
-                hold = _Hold(reservation, 0.0, keep=False)
+                hold = _Hold(reservation, 0.0, False)
                 kept = self._kept.pop(call_id, None)
                 if kept is not None:
                     self._keep(kept, -1)
@@ -151,7 +170,7 @@ class MemoryLedger:
         """See the contract."""
         with self._lock:
             self._begin()
-            return tuple(self._state(counter) for counter in counters)
+            return self._states(tuple(counters), self._rows(tuple(counters)))
 
     def spend(self, series: str, start: float, end: float, step: int = BUCKET_S) -> list[Bucket]:
         """See the contract."""
@@ -175,7 +194,7 @@ class MemoryLedger:
             self._begin()
             rows = [row for key, slots in self._counters.items() if key.startswith(prefix) for row in slots.values()]
             for row in rows:
-                row[0] = row[2] = 0
+                row.state = (0, row.state[1], 0)
             return len(rows)
 
     def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
@@ -186,8 +205,7 @@ class MemoryLedger:
                 return False
             for counter, state in rows:
                 row = self._row(counter)
-                for place, number in enumerate(state):
-                    row[place] += number
+                row.state = (row.state[0] + state[0], row.state[1] + state[1], row.state[2] + state[2])
             self._settled[name] = now + self._hold_s
             self._book(entries)
             return True
@@ -210,43 +228,51 @@ class MemoryLedger:
     # --- under the lock -------------------------------------------------------------------------------------
 
     def _begin(self) -> float:
+        now = self._clock()
+        if now >= self._next_look:
+            self._look_around(now)
+        return now
+
+    def _look_around(self, now: float) -> None:
         if self._forked:
             raise LedgerFailure("forked", "a memory ledger does not reach over processes; use sqlite:// or redis://")
-        now = self._clock()
         if now >= self._next_expiry:
             self._expire(now)
         if now >= self._next_tidy:
             self._tidy(now)
-        return now
+        self._next_look = min(self._next_expiry, self._next_tidy)
 
-    def _state(self, counter: Counter) -> State:
-        slots = self._counters.get(counter.key)
-        if slots is None:
-            return NOTHING
-        if counter.first == counter.slot:
-            row = slots.get(counter.slot)
-            return NOTHING if row is None else (row[0], row[1], row[2])
-        rows = [row for slot, row in slots.items() if counter.first <= slot <= counter.slot]
-        return (sum(row[0] for row in rows), sum(row[1] for row in rows), sum(row[2] for row in rows))
+    def _rows(self, counters: tuple[Counter, ...]) -> list[_Row]:
+        """Where the counters stand. The same tuple comes again and again, so its rows are kept at hand."""
+        known = self._at_hand.get(id(counters))
+        if known is not None and known[0] is counters:
+            return known[1]
+        rows = [self._row(counter) for counter in counters]
+        if len(self._at_hand) >= _MOST_AT_HAND:
+            self._at_hand.clear()
+        self._at_hand[id(counters)] = (counters, rows)
+        return rows
+
+    def _states(self, counters: tuple[Counter, ...], rows: list[_Row]) -> tuple[State, ...]:
+        return tuple([row.state if row.alone else self._rolling(counters[place]) for place, row in enumerate(rows)])
+
+    def _rolling(self, counter: Counter) -> State:
+        slots = self._counters[counter.key]
+        states = [row.state for slot, row in slots.items() if counter.first <= slot <= counter.slot]
+        return (sum(state[0] for state in states), sum(state[1] for state in states), sum(state[2] for state in states))
 
     def _add(self, option: Option, held: int, calls: int, spent: int = 0) -> None:
-        for counter, amount in zip(option.counters, option.amounts, strict=True):
-            row = self._row(counter)
-            row[0] += spent
-            row[1] += held * amount
-            row[2] += calls
+        _move(self._rows(option.counters), option.amounts, held, calls, spent)
 
-    def _row(self, counter: Counter) -> list[int]:
-        slots = self._counters.get(counter.key)
-        if slots is None:
-            slots = self._counters[counter.key] = {}
+    def _row(self, counter: Counter) -> _Row:
+        slots = self._counters.setdefault(counter.key, {})
         row = slots.get(counter.slot)
         if row is None:
-            row = slots[counter.slot] = [0, 0, 0, counter.until]
+            row = slots[counter.slot] = _Row(counter)
             if counter.until:
                 heapq.heappush(self._until, (counter.until, counter.key, counter.slot))
-        elif counter.until > row[3]:
-            row[3] = counter.until
+        elif counter.until > row.until:
+            row.until = counter.until
         return row
 
     def _book(self, entries: Sequence[Entry]) -> None:
@@ -256,8 +282,9 @@ class MemoryLedger:
             row[1] += entry.calls
 
     def _keep(self, option: Option, sign: int) -> None:
-        for counter, amount in zip(option.counters, option.amounts, strict=True):
-            self._row(counter)[0] += sign * amount
+        for row, amount in zip(self._rows(option.counters), option.amounts, strict=True):
+            spent, held, calls = row.state
+            row.state = (spent + sign * amount, held, calls)
 
     def _expire(self, now: float) -> None:
         """Both tables are in order of expiry, so only what has expired is looked at."""
@@ -282,19 +309,20 @@ class MemoryLedger:
 
     def _tidy(self, now: float) -> None:
         self._next_tidy = now + _TIDY_EVERY_S
+        self._at_hand.clear()
         while self._until and self._until[0][0] <= now:
             _, key, slot = heapq.heappop(self._until)
             slots = self._counters.get(key, {})
             row = slots.get(slot)
-            if row is not None and (row[1] or row[3] > now):
-                heapq.heappush(self._until, (max(row[3], int(now) + DAY_S), key, slot))
+            if row is not None and (row.state[1] or row.until > now):
+                heapq.heappush(self._until, (max(row.until, int(now) + DAY_S), key, slot))
                 continue
             slots.pop(slot, None)
             if not slots:
                 self._counters.pop(key, None)
         self._claims = {name: until for name, until in self._claims.items() if until > now}
-        for name, slots in list(self._series.items()):
-            self._series[name] = _rolled_up(slots, now)
+        for name, buckets in list(self._series.items()):
+            self._series[name] = _rolled_up(buckets, now)
 
 
 def _rolled_up(slots: dict[int, list[int]], now: float) -> dict[int, list[int]]:
@@ -308,3 +336,10 @@ def _rolled_up(slots: dict[int, list[int]], now: float) -> dict[int, list[int]]:
             row[0] += nano
             row[1] += calls
     return kept
+
+
+def _move(rows: list[_Row], amounts: tuple[int, ...], held: int, calls: int, spent: int = 0) -> None:
+    """Hold amounts (or, with -1, give them back), count calls, and book what was spent."""
+    for row, amount in zip(rows, amounts, strict=True):
+        was_spent, was_held, had_calls = row.state
+        row.state = (was_spent + spent, was_held + held * amount, had_calls + calls)

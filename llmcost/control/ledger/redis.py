@@ -58,6 +58,7 @@ class RedisLedger:
     """
 
     network = True
+    waiting = 0
 
     def __init__(
         self,

@@ -40,9 +40,10 @@ _STATE = "SELECT spent, held, calls FROM counters WHERE key = ? AND slot = ?"
 _STATE_ROLLING = "SELECT sum(spent), sum(held), sum(calls) FROM counters WHERE key = ? AND slot BETWEEN ? AND ?"
 _BOOK = """
 INSERT INTO counters (key, slot, until, spent, held, calls) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-ON CONFLICT (key, slot) DO UPDATE SET spent = spent + ?4, held = held + ?5, calls = calls + ?6,
-    until = max(until, ?3)
+ON CONFLICT (key, slot) DO UPDATE SET spent = spent + ?4, held = held + ?5, calls = calls + ?6
 """
+# Apart from _BOOK, since naming an indexed column there would write the index for every call.
+_LIVE_ON = "UPDATE counters SET until = ?3 WHERE key = ?1 AND slot = ?2 AND until < ?3"
 _BOOK_SERIES = """
 INSERT INTO buckets (series, slot, nano, calls) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (series, slot) DO UPDATE SET nano = nano + ?3, calls = calls + ?4
@@ -76,6 +77,7 @@ class SqliteLedger:
     """
 
     network = False
+    waiting = 0
 
     def __init__(
         self,
@@ -267,7 +269,12 @@ def _state(db: sqlite3.Cursor, counter: Counter) -> State:
 
 
 def _book(db: sqlite3.Cursor, rows: Iterable[tuple[Any, ...]]) -> None:
+    rows = list(rows)
     db.executemany(_BOOK, rows)
+    for key, slot, until, *_ in rows:
+        # Totals of runs and sessions: they move their own end.
+        if slot == 0 and until:
+            db.execute(_LIVE_ON, (key, slot, until))
 
 
 def _book_series(db: sqlite3.Cursor, entries: Sequence[Entry]) -> None:

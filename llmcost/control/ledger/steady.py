@@ -72,7 +72,7 @@ class SteadyLedger:
 
     @property
     def waiting(self) -> int:
-        """Settlements that are not in the ledger yet."""
+        """See the contract."""
         return len(self._journal)
 
     def now(self) -> float:

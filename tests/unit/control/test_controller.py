@@ -21,7 +21,7 @@ from llmcost.control import (
     series_name,
 )
 from llmcost.control.admission import PriceStatus
-from llmcost.control.ledger import Ledger
+from llmcost.control.ledger import Ledger, Reservation
 from llmcost.control.ledger.memory import MemoryLedger
 
 NANO = 10**9
@@ -29,8 +29,8 @@ _ids = count()
 
 
 def call(cost: float = 1.0, **more: object) -> Admission:
-    values = {key: str(value) for key, value in more.items() if key not in Admission.__slots__}
-    known = {key: value for key, value in more.items() if key in Admission.__slots__}
+    values = {key: str(value) for key, value in more.items() if key not in Admission._fields}
+    known = {key: value for key, value in more.items() if key in Admission._fields}
     settings: dict[str, object] = {
         "call_id": f"c{next(_ids)}",
         "started": START,
@@ -322,3 +322,42 @@ def test_series_are_kept_with_no_budget() -> None:
     controller = Controller((), MemoryLedger(Clock()))
     spend(controller, 1, label="l1")
     assert controller.ledger.spend("label=l1", START - 900, START + 900)[0].nano == NANO
+
+
+def test_cancelled_streams_give_their_holds_back() -> None:
+    """B4: 200 streams end early, one is dropped and never settles; the next ordinary call is admitted."""
+    clock = Clock()
+    controller = engine(Budget(name="b", daily=10, bound="strict"), clock=clock)
+    verdicts = [controller.admit(call(0.05)) for _ in range(200)]
+    assert {verdict.action for verdict in verdicts} <= {"allow", "warn"}
+    assert controller.admit(call(0.05)).action == "block"
+    for verdict in verdicts[:-1]:
+        controller.renew(verdict)
+        controller.settle(verdict, NANO // 1000)
+    (standing,) = controller.status.standings()
+    assert (standing.spent, standing.held) == (0.199, 0.05)
+    clock.at += 601
+    (standing,) = controller.status.standings()
+    assert (standing.spent, standing.held) == (0.199, 0)
+    assert controller.ledger.expired() == (1, 50_000_000)
+    assert controller.admit(call(0.05, started=clock.at)).action == "allow"
+
+
+def test_chunks_renew_a_hold_but_not_each_of_them() -> None:
+    clock = Clock()
+
+    class Counting(MemoryLedger):
+        renewals = 0
+
+        def renew(self, reservation: Reservation) -> None:
+            Counting.renewals += 1
+            super().renew(reservation)
+
+    controller = engine(Budget(name="b", daily=10), ledger=Counting(clock))
+    verdict = controller.admit(call(1))
+    for _ in range(2_000):
+        clock.at += 1
+        controller.renew(verdict)
+    assert Counting.renewals == 2_000 // 120
+    assert controller.ledger.expired() == (0, 0)
+    assert controller.status.standings()[0].held == 1

@@ -171,7 +171,8 @@ class Call:
 
     ``started_ns`` is Unix time in nanoseconds; ``duration`` and ``time_to_first_chunk`` are seconds.
     ``usage_estimated`` says that the tokens were counted from text, not stated by the provider.
-    ``adopted`` says that the span belongs to another instrumentation, which then emits the conventions' metrics.
+    ``adopted`` says that the span belongs to another instrumentation; ``metered`` that the conventions' metrics come
+    from there too.
     ``error_type`` is the provider's error type, an exception's name or an HTTP status as text.
     """
 
@@ -206,6 +207,7 @@ class Call:
     budget_name: str | None = None
     run_id: str | None = None
     adopted: bool = False
+    metered: bool = False
     usage_estimated: bool = False
     trace_id: str | None = None
     span_id: str | None = None

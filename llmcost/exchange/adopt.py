@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -50,6 +51,26 @@ def adoptable(span: trace.Span) -> bool:
 def may_create_span(context: Context) -> bool:
     """False where the program has switched instrumentation off in this context; calls are still counted."""
     return not any(map(context.get, _SUPPRESSED))
+
+
+_WITHOUT_METRICS: Final[Mapping[str, tuple[str, ...]]] = {
+    "com.anthropic.sdk.python": ("anthropic",),
+    "mistralai_sdk_tracer": ("mistralai",),
+    "openinference.instrumentation.openai": ("openai", "openai_v2"),
+    "openinference.instrumentation.anthropic": ("anthropic",),
+}
+"""Scopes that make spans but do not record ``gen_ai.client.*`` (as of late 2026), and the names under which another
+instrumentation of the same SDK, which does, may be loaded beside them."""
+_EMITTING: Final = ("opentelemetry.instrumentation.genai.", "opentelemetry.instrumentation.")
+
+
+def records_metrics(span: trace.Span) -> bool:
+    """Whether the conventions' metrics of a call come from others, given that ``span`` was adopted."""
+    scope = getattr(getattr(span, "instrumentation_scope", None), "name", "")
+    names = _WITHOUT_METRICS.get(scope)
+    if names is None:
+        return True
+    return any(prefix + name in sys.modules for prefix in _EMITTING for name in names)
 
 
 _NEVER_ON_ADOPTED: Final = (semconv.ERROR_TYPE,)

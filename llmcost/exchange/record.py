@@ -63,6 +63,7 @@ def build(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Call:
         server_port=call.port,
         attempts=span.attempts,
         adopted=not span.own,
+        metered=span.metered,
         usage_estimated=estimated,
         run_id=call.engine.options.run_id,
         trace_id=span.trace_id,

@@ -26,10 +26,10 @@ class CallSpan:
     """The span that stands for a call.
 
     An ``own`` span is named, given a status and ended here. An adopted one keeps its name, status and end; what it
-    lacks is added while it is open.
+    lacks is added while it is open. ``metered`` says that its owner records the conventions' metrics too.
     """
 
-    __slots__ = ("_around", "_span", "attempts", "own", "recording", "span_id", "trace_id")
+    __slots__ = ("_around", "_span", "attempts", "metered", "own", "recording", "span_id", "trace_id")
 
     def __init__(self, call: OpenCall, span: trace.Span, own: bool) -> None:
         self._span = span
@@ -40,6 +40,7 @@ class CallSpan:
         self.trace_id = f"{context.trace_id:032x}" if context.is_valid else None
         self.span_id = f"{context.span_id:016x}" if context.is_valid else None
         self._around: Context | None = None
+        self.metered = not own and adopt.records_metrics(span)
         if not own:
             running = call.engine.sum_of(context.span_id)
             running.attempts += 1

@@ -85,7 +85,7 @@ class MetricsSpanProcessor(SpanProcessor):
             self._call_cost.record(call.cost.total, ours, context)
         elif call.cost.status == "unpriced":
             self._unpriced.add(1, {name: ours[name] for name in semconv.CALLS_UNPRICED.attributes}, context)
-        if not call.adopted:
+        if not call.metered:
             self._standard(call, standard, context)
 
     def _standard(self, call: Call, attributes: dict[str, Any], context: Context | None) -> None:

@@ -79,6 +79,7 @@ def _call_of(engine: Engine, span: ReadableSpan, found: Mapping[str, Any], scope
         error_type=found.get(semconv.ERROR_TYPE),
         run_id=engine.options.run_id,
         adopted=True,
+        metered=True,
         trace_id=trace.format_trace_id(context.trace_id) if context else None,
         span_id=trace.format_span_id(context.span_id) if context else None,
     )

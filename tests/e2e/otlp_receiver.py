@@ -75,7 +75,8 @@ class Received:
                 for scope in resource.scope_spans:
                     for span in scope.spans:
                         attributes = {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in span.attributes}
-                        self.spans.append((span.name, {**attributes, "span_id": span.span_id.hex()}))
+                        ids = {"span_id": span.span_id.hex(), "parent_id": span.parent_span_id.hex()}
+                        self.spans.append((span.name, {**attributes, **ids, "scope": scope.scope.name}))
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -22,7 +22,7 @@ _LONGEST_SILENCE: Final = 60
 _LEAD_LIMIT: Final = 2.0
 _COLD_MOMENTUM: Final = 0.6
 _COLD_DECAY: Final = 0.85
-_GROWN_DAYS: Final = 28
+_GROWN_DAYS: Final = 21
 _NEW_WIDER: Final = 0.12
 _NEW_DEEPER: Final = 0.7
 """A series of a week errs by so much more, and further still downwards: new keys often fall silent."""

@@ -19,8 +19,8 @@ _ERROR_RATE: Final = 0.05
 _LOSS_RATE: Final = 0.1
 _START_LOSS: Final = 0.2
 _WORST: Final = 1.5
-_PRIOR_ERROR: Final = 0.6
-_PRIOR_DAYS: Final = 6
+_PRIOR_ERROR: Final = 0.4
+_PRIOR_DAYS: Final = 3
 """A new series is taken to err by ``_PRIOR_ERROR``, with the weight of so many observations."""
 
 

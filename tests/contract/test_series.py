@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from llmcost.insight import Anomaly, Detector, Forecaster, Sample, Scope, Watch
+from llmcost.insight import Anomaly, Detector, Forecaster, Sample, Scope, Watch, fitted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("LLMCOST_SHARED", REPOSITORY.parent / "shared")) / "data" / "series"
@@ -25,15 +26,29 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def scorer() -> ModuleType:
-    pytest.importorskip("numpy", reason="the scorer needs numpy")
-    spec = importlib.util.spec_from_file_location("series_scorer", DATA / "score.py")
+def _module(name: str, path: Path) -> ModuleType:
+    pytest.importorskip("numpy", reason=f"{path.name} needs numpy")
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def scorer() -> ModuleType:
+    return _module("series_scorer", DATA / "score.py")
+
+
+def test_the_shipped_constants_are_what_the_data_gives() -> None:
+    script = _module("fit_insight", REPOSITORY / "scripts" / "fit_insight.py")
+    constants = script.fit(script.walk(script.read_daily(DATA)))
+    assert list(constants.weights) == pytest.approx(fitted.SCALE_WEIGHTS, abs=0.002)
+    for found, shipped in zip(constants.tables, fitted.ERRORS, strict=True):
+        assert list(found) == pytest.approx(shipped, abs=0.02)
+    assert script.fit_levels(script.score_keys(DATA)) == pytest.approx(fitted.VOLUME_LEVELS, abs=0.06)
 
 
 @pytest.fixture(scope="module")

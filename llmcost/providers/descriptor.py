@@ -33,20 +33,29 @@ class Heads:
     __slots__ = ("_by_head", "_known")
 
     def __init__(self, named: Iterable[tuple[str, Path]] = ()) -> None:
-        self._by_head: dict[Any, dict[str, None]] = {}
-        self._known: dict[tuple[Any, ...], tuple[str, ...]] = {}
+        self._by_head: dict[Any, dict[str, list[Path]]] = {}
+        self._known: dict[tuple[Any, ...], tuple[tuple[str, str | None], ...]] = {}
         for name, path in named:
-            self._by_head.setdefault(path[0], {})[name] = None
+            self._by_head.setdefault(path[0], {}).setdefault(name, []).append(path)
 
-    def of(self, document: Mapping[str, Any]) -> tuple[str, ...]:
-        """The names of what may stand in a document."""
+    def of(self, document: Mapping[str, Any]) -> tuple[tuple[str, str | None], ...]:
+        """The names of what may stand in a document; with its key where it can only be the value of one."""
         keys = tuple(document)
         names = self._known.get(keys)
         if names is None:
-            names = tuple(dict.fromkeys(name for key in keys for name in self._by_head.get(key, ())))
+            names = self._of(keys)
             if len(self._known) < _MOST_FORMS and len(keys) < _MOST_KEYS:
                 self._known[keys] = names
         return names
+
+    def _of(self, keys: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:
+        found: dict[str, list[Path]] = {}
+        for key in keys:
+            for name, paths_ in self._by_head.get(key, {}).items():
+                found.setdefault(name, []).extend(paths_)
+        return tuple(
+            (name, str(ways[0][0]) if len(ways) == 1 and len(ways[0]) == 1 else None) for name, ways in found.items()
+        )
 
 
 REQUEST_FIELDS: Final = frozenset(

@@ -41,13 +41,14 @@ def each(document: Any, path: Path) -> Iterator[tuple[Any, Any]]:
     if star < 0:
         yield 0, get(document, path)
         return
-    items, rest = get(document, path[:star]), path[star + 1 :]
+    rest = path[star + 1 :]
+    items = document.get(path[0]) if star == 1 and isinstance(document, dict) else get(document, path[:star])
     if not isinstance(items, list):
         return
     for position, item in enumerate(items):
         key = item.get("index", position) if isinstance(item, dict) else position
         if "*" not in rest:
-            yield key, get(item, rest)
+            yield key, item.get(rest[0]) if len(rest) == 1 and isinstance(item, dict) else get(item, rest)
             continue
         for inner, value in each(item, rest):
             yield f"{key}.{inner}", value

@@ -87,9 +87,9 @@ def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, cer
 def _facts(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that stand under the document's keys; the shape's many other fields cost nothing."""
     facts: dict[str, Any] = {}
-    for field in shape.asks.of(document):
-        value = paths.first(document, shape.request[field])
-        if value is not None:
+    for field, key in shape.asks.of(document):
+        value = paths.first(document, shape.request[field]) if key is None else document[key]
+        if value is not None and value != "":
             fact, convert = _FACTS[field]
             facts[fact] = convert(value)
     return facts

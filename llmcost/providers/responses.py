@@ -101,16 +101,20 @@ class Collector:
         """Read one document."""
         if not isinstance(document, dict):
             return
-        for name in self._shape.tells.of(document):
-            _TAKES[name](self, document)
+        for name, key in self._shape.tells.of(document):
+            if name in _VALUES:
+                value = paths.first(document, self._shape.response[name]) if key is None else document[key]
+                _VALUES[name](self, value)
+            else:
+                _TAKES[name](self, document)
 
-    def _take_model(self, document: Mapping[str, Any]) -> None:
+    def _take_model(self, value: Any) -> None:
         if self.model is None:
-            self.model = _text(paths.first(document, self._shape.response["model"]))
+            self.model = _text(value)
 
-    def _take_id(self, document: Mapping[str, Any]) -> None:
+    def _take_id(self, value: Any) -> None:
         if self.id is None:
-            self.id = _text(paths.first(document, self._shape.response["id"]))
+            self.id = _text(value)
 
     def _take_usage(self, document: Mapping[str, Any]) -> None:
         shape = self._shape
@@ -125,12 +129,11 @@ class Collector:
                     self._usage = dict(found)
                 break
 
-    def _take_tier(self, document: Mapping[str, Any]) -> None:
-        names = self._shape.names.get("service_tier", {})
-        self.tier = _named(names, paths.first(document, self._shape.response["service_tier"])) or self.tier
+    def _take_tier(self, value: Any) -> None:
+        self.tier = _named(self._shape.names.get("service_tier"), value) or self.tier
 
-    def _take_status(self, document: Mapping[str, Any]) -> None:
-        self.status = _text(paths.first(document, self._shape.response["status"])) or self.status
+    def _take_status(self, value: Any) -> None:
+        self.status = _text(value) or self.status
 
     def _take_counts(self, document: Mapping[str, Any]) -> None:
         for name, where in self._shape.counts.items():
@@ -152,7 +155,7 @@ class Collector:
     def _take_finishes(self, document: Mapping[str, Any]) -> None:
         for path in self._shape.response["finish_reasons"]:
             for key, value in paths.each(document, path):
-                reason = _named(self._shape.names.get("finish_reasons", {}), value)
+                reason = _named(self._shape.names.get("finish_reasons"), value)
                 if reason:
                     self._finishes[key] = reason
 
@@ -244,19 +247,23 @@ class Collector:
                 counts.setdefault(field, value)
 
 
-_TAKES: Final[Mapping[str, Callable[[Collector, Mapping[str, Any]], None]]] = {
+_VALUES: Final[Mapping[str, Callable[[Collector, Any], None]]] = {
     "model": Collector._take_model,  # noqa: SLF001 - the class's own table
     "id": Collector._take_id,  # noqa: SLF001
-    "usage": Collector._take_usage,  # noqa: SLF001
-    "finish_reasons": Collector._take_finishes,  # noqa: SLF001
     "service_tier": Collector._take_tier,  # noqa: SLF001
     "status": Collector._take_status,  # noqa: SLF001
+}
+"""What takes the value of a field."""
+
+_TAKES: Final[Mapping[str, Callable[[Collector, Mapping[str, Any]], None]]] = {
+    "usage": Collector._take_usage,  # noqa: SLF001
+    "finish_reasons": Collector._take_finishes,  # noqa: SLF001
     "counts": Collector._take_counts,  # noqa: SLF001
     "costs": Collector._take_costs,  # noqa: SLF001
     "tallies": Collector._take_tallies,  # noqa: SLF001
     "error": Collector._take_error,  # noqa: SLF001
 }
-"""What reads what a response tells. No step depends on another."""
+"""What takes from a whole document. No step depends on another."""
 
 
 def _asked_for(usage: Usage, request: RequestFacts) -> Usage:
@@ -296,9 +303,11 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _named(names: Mapping[str, str], value: Any) -> str | None:
+def _named(names: Mapping[str, str] | None, value: Any) -> str | None:
     """A value as text, by name where the provider sent a number."""
+    if names is None and isinstance(value, str):
+        return value or None
     if isinstance(value, bool) or value is None or not isinstance(value, str | int):
         return None
     text = str(value)
-    return names.get(text, text) or None
+    return (names.get(text, text) if names else text) or None

@@ -1,0 +1,102 @@
+"""The instruments of one meter provider, and the running sums behind its counters.
+
+A record of the SDK's costs as much as reading a response: it checks, copies and hashes all attributes anew. Counters
+need none of that. Their sums are kept here by attribute set and shown to the SDK when it collects, which makes deltas
+of them for the readers that want such. Histograms have no such way, so each call is recorded there, with its exemplar.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from llmcost import semconv
+from llmcost.exchange.guard import internal_errors
+from llmcost.semconv import Metric
+
+Attributes = dict[str, Any]
+
+LOCK: Final = threading.Lock()
+"""Guards every sum. It is free after a fork, whoever held it."""
+
+os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
+
+
+class Sum:
+    """The running sum of one attribute set. Add to it under :data:`LOCK`."""
+
+    __slots__ = ("attributes", "value")
+
+    def __init__(self, attributes: Attributes) -> None:
+        self.attributes = attributes
+        self.value: float = 0
+
+
+class Sums:
+    """The running sums of one counter."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self._sums: dict[tuple[Any, ...], Sum] = {}
+
+    def of(self, values: Mapping[str, Any]) -> Sum:
+        """The sum of the attribute set that the metric takes of these values; always the same object."""
+        attributes = {name: values[name] for name in self.metric.attributes}
+        with LOCK:
+            return self._sums.setdefault(tuple(attributes.values()), Sum(attributes))
+
+    def observe(self, _: CallbackOptions) -> Iterable[Observation]:
+        """What the SDK asks for when it collects; sets that nothing was added to are left out."""
+        with LOCK:
+            return [Observation(each.value, each.attributes) for each in self._sums.values() if each.value]
+
+
+class Instruments:
+    """All instruments of one meter provider."""
+
+    def __init__(self, provider: metrics.MeterProvider) -> None:
+        self._meter = provider.get_meter(semconv.SCOPE, schema_url=semconv.SCHEMA_URL)
+        self.token_usage = self._histogram(semconv.TOKEN_USAGE)
+        self.duration = self._histogram(semconv.OPERATION_DURATION)
+        self.first_chunk = self._histogram(semconv.TIME_TO_FIRST_CHUNK)
+        self.per_chunk = self._histogram(semconv.TIME_PER_OUTPUT_CHUNK)
+        self.call_cost = self._histogram(semconv.CALL_COST)
+        self.cost = self._sums(semconv.COST)
+        self.calls = self._sums(semconv.CALLS)
+        self.unpriced = self._sums(semconv.CALLS_UNPRICED)
+        self.unseen = self._sums(semconv.CALLS_UNSEEN)
+        self._observed(semconv.INTERNAL_ERRORS, _observe_errors)
+
+    def _histogram(self, metric: Metric) -> metrics.Histogram:
+        return self._meter.create_histogram(
+            metric.name, metric.unit, metric.help, explicit_bucket_boundaries_advisory=list(metric.buckets)
+        )
+
+    def _sums(self, metric: Metric) -> Sums:
+        sums = Sums(metric)
+        self._observed(metric, sums.observe)
+        return sums
+
+    def _observed(self, metric: Metric, callback: Callable[[CallbackOptions], Iterable[Observation]]) -> None:
+        self._meter.create_observable_counter(metric.name, [callback], metric.unit, metric.help)
+
+
+_of_provider: Final[WeakKeyDictionary[metrics.MeterProvider, Instruments]] = WeakKeyDictionary()
+
+
+def instruments_of(provider: metrics.MeterProvider) -> Instruments:
+    """The instruments of a meter provider, made once: the SDK ignores the callback of a counter made again."""
+    found = _of_provider.get(provider)
+    if found is None:
+        found = _of_provider.setdefault(provider, Instruments(provider))
+    return found
+
+
+def _observe_errors(_: CallbackOptions) -> Iterable[Observation]:
+    return [Observation(count, {"llmcost.place": place}) for place, count in list(internal_errors.items())]

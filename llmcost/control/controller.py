@@ -113,8 +113,7 @@ class Controller:
         return self._decided(admission, wanted[0], offers, heard)
 
     def _quickly(self, admission: Admission) -> Verdict | None:
-        """The everyday call: one model, a known price, money alone, and nothing to say. None for every other call; it
-        goes the long way, where a reservation that was made here is found by its call id."""
+        """The everyday call: one model, a known price, and budgets of money alone. None for every other call."""
         plan = self.planner.plan(admission.values, admission.started, admission.model)
         quote = admission.quote
         if not plan.plain or not plan.lines or not quote.has_price:
@@ -123,11 +122,11 @@ class Controller:
         option = Option(plan.counters, (amount,) * len(plan.counters))
         answer = attempt(self.ledger.reserve, Request(admission.call_id, (option,)))
         if not isinstance(answer, Reservation):
-            return None
+            return self._answered(admission, [Offer(admission.model, plan.lines, option)], answer, ())
         for (warn, block), (spent, held, _) in zip(plan.ceilings, answer.states, strict=True):
             used = spent + held
             if used >= warn or used + amount > block:
-                return self._granted(*(Offer(admission.model, plan.lines, option),) * 2, answer, (), admission)
+                return self._answered(admission, [Offer(admission.model, plan.lines, option)], answer, ())
         return Verdict(reservation=answer, ticket=Ticket(admission, admission.model, plan.lines))
 
     def _unlimited(self, admission: Admission) -> Verdict:
@@ -148,11 +147,22 @@ class Controller:
             return self._blocked(admission, (*heard, *wanted.stated))
         request = Request(admission.call_id, tuple([offer.option for offer in open_offers]))
         answer = attempt(self.ledger.reserve, request)
+        return self._answered(admission, open_offers, answer, heard, wanted)
+
+    def _answered(
+        self,
+        admission: Admission,
+        offers: Sequence[Offer],
+        answer: Reservation | Refusal | LedgerFailure,
+        heard: tuple[Decision, ...],
+        wanted: Offer | None = None,
+    ) -> Verdict:
+        """What the ledger's answer means. ``wanted`` is the call as it was meant, the first offer by default."""
         if isinstance(answer, Reservation):
-            return self._granted(wanted, open_offers[answer.choice], answer, heard, admission)
+            return self._granted(wanted or offers[0], offers[answer.choice], answer, heard, admission)
         if isinstance(answer, Refusal):
-            return self._refused(admission, open_offers, answer, heard)
-        return self._unverified(admission, open_offers[0], answer, heard)
+            return self._refused(admission, offers, answer, heard)
+        return self._unverified(admission, offers[0], answer, heard)
 
     def _granted(
         self,

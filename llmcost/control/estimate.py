@@ -11,7 +11,8 @@ from llmcost.control.ledger.forks import rebuild_in_child
 ENOUGH: Final = 20
 """Calls that a label needs before its own history counts."""
 
-QUANTILE: Final = 0.99
+ONE_IN: Final = 100
+"""One call in so many may cost more than what is held."""
 
 _STEP: Final = math.log(1.02)
 _MOST_LABELS: Final = 2_000
@@ -54,7 +55,7 @@ class _History:
         return self._cached
 
     def _found(self) -> int:
-        left = math.ceil(self.count * (1 - QUANTILE))
+        left = -(-self.count // ONE_IN)
         for place in sorted(self._classes, reverse=True):
             left -= self._classes[place]
             if left <= 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -9,8 +11,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from llmcost.control import Admission, Budget, Controller, Quote, ledger_for
 from llmcost.control.ledger import Entry, LedgerFailure, Option, Reservation, open_ledger
 from llmcost.control.ledger.journal import Journal, Pending
 from llmcost.control.ledger.steady import RETRY_AFTER_S, SteadyLedger
+from llmcost.control.plan import key_of
 
 FREE = counter(limit=None)
 
@@ -138,6 +142,69 @@ def test_with_no_redis_the_budget_says_what_happens_within_its_time(server: Redi
     assert took < 0.5
     assert controller.counts["ledger_failures"] == 50
     assert controller.counts["unverified"] == (50 if rule == "allow" else 0)
+
+
+@pytest.mark.slow
+def test_a_redis_that_dies_and_returns_under_load_ends_with_every_nano_dollar(server: RedisServer) -> None:
+    """Eight threads call all the time; the server is killed and started again. ``allow`` lets calls go on meanwhile,
+    and what they spent is booked afterwards."""
+    persistent = ("--appendonly", "yes", "--appendfsync", "always")
+    server.start(*persistent)
+    budget = Budget(name="b", total=1000, on_failure="allow")
+    ledger = ledger_for(f"{server.url}?wait_ms=500", [budget])
+    controller = Controller([budget], ledger, series=("global",))
+    made: list[int] = []
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def caller(name: int) -> None:
+        for number in itertools.count():
+            if stop.is_set():
+                return
+            call = Admission(f"{name}-{number}", time.time(), "m", {}, Quote("priced", 2_000, 3_000))
+            try:
+                verdict = controller.admit(call)
+                assert verdict.action == "allow"
+                made.append(number % 1_000)
+                controller.settle(verdict, number % 1_000)
+            except BaseException as exc:  # noqa: BLE001 - nothing may reach the caller
+                failures.append(exc)
+
+    threads = [threading.Thread(target=caller, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(made) > 200)
+    server.stop()
+    before = len(made)
+    wait_for(lambda: len(made) > before + 400)
+    assert controller.waiting > 0
+    server.start(*persistent)
+    verified = controller.counts["unverified"]
+    assert verified > 0
+    wait_for(lambda: ledger.states([TOTAL])[0][2] > before)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    controller.close()
+    assert controller.waiting == 0
+    assert ledger.states([TOTAL]) == ((sum(made), 0, len(made)),)
+    now = time.time()
+    assert sum(bucket.nano for bucket in ledger.spend("global", now - 7_200, now + 7_200)) == sum(made)
+
+
+TOTAL = counter(key_of(Budget(name="b", total=1), "", "total"), None)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until it holds; a ledger that is still gone counts as not yet."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(LedgerFailure):
+            if condition():
+                return
+        threading.Event().wait(0.01)
+    raise AssertionError("it did not happen within 30 seconds")
 
 
 # --- SQLite -------------------------------------------------------------------------------------------------------

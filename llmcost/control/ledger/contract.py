@@ -200,7 +200,7 @@ class Ledger(Protocol):
     def reset(self, prefix: str) -> int:
         """Set spent and calls to 0 where a counter's key starts with ``prefix``; holds stay. Returns how many slots."""
 
-    def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
+    def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """Add sums to counters and series that were lost; once by name. False where that was done before."""
 
     def expired(self) -> Expired:

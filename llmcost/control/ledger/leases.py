@@ -177,9 +177,9 @@ class LeasedLedger:
         """See the contract."""
         return self._inner.reset(prefix)
 
-    def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
+    def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""
-        return self._inner.restore(name, rows, entries)
+        return self._inner.restore(name, sums, entries)
 
     def expired(self) -> Expired:
         """See the contract."""

@@ -197,13 +197,13 @@ class MemoryLedger:
                 row.state = (0, row.state[1], 0)
             return len(rows)
 
-    def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
+    def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""
         with self._lock:
             now = self._begin()
             if name in self._settled:
                 return False
-            for counter, state in rows:
+            for counter, state in sums:
                 row = self._row(counter)
                 row.state = (row.state[0] + state[0], row.state[1] + state[1], row.state[2] + state[2])
             self._settled[name] = now + self._hold_s

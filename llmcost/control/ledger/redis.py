@@ -146,12 +146,12 @@ class RedisLedger:
             raise self._failure(exc) from exc
         return slots
 
-    def restore(self, name: str, rows: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
+    def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""
-        counters = tuple(counter for counter, _ in rows)
-        sums = [[str(spent), str(held), calls] for _, (spent, held, calls) in rows]
+        counters = tuple(counter for counter, _ in sums)
+        numbers = [[str(spent), str(held), calls] for _, (spent, held, calls) in sums]
         named = _rows(Option(counters, (0,) * len(counters)))
-        joined = [[*row, *numbers] for row, numbers in zip(named, sums, strict=True)]
+        joined = [[*row, *added] for row, added in zip(named, numbers, strict=True)]
         return bool(self._run("restore", name=name, rows=joined, entries=_entries(entries))[0] == "restored")
 
     def expired(self) -> Expired:

@@ -92,6 +92,7 @@ class Planner:
         self._budgets = tuple(budgets)
         self._zones = {budget.name: ZoneInfo(budget.timezone) for budget in budgets}
         self._scopes = tuple(dict.fromkeys(budget.scope for budget in budgets if budget.scope != "global"))
+        self._windows: dict[tuple[str, str], Window] = {}
         self._plans: dict[tuple[str | None, ...], Plan] = {}
 
     def plan(self, values: Mapping[str, str], at: float, model: str | None = None) -> Plan:
@@ -135,10 +136,17 @@ class Planner:
         ceilings = tuple((line.warn, line.block) for line in lines)
         return Plan(since, until, tuple(lines), counters, ceilings, plain, strict, tuple(depths), tuple(repeats))
 
+    def _window(self, kind: str, zone: ZoneInfo, at: float) -> Window:
+        """As :data:`WINDOWS` says; calls come in the order of time, so the window of the last call mostly holds."""
+        known = self._windows.get((kind, zone.key))
+        if known is None or not known.start <= at < known.end:
+            known = self._windows[kind, zone.key] = WINDOWS[kind](at, zone)
+        return known
+
     def _lines(self, budget: Budget, value: str, limits: Limits, at: float) -> list[Line]:
         zone = self._zones[budget.name]
         lines = [
-            _line(budget, value, kind, WINDOWS[kind](at, zone), nano_of_limit(usd), at)
+            _line(budget, value, kind, self._window(kind, zone, at), nano_of_limit(usd), at)
             for kind, usd in limits.amounts().items()
         ]
         for text, usd in limits.rolling.items():
@@ -149,7 +157,7 @@ class Planner:
             lines.append(replace(line, counter=counter, length=length))
         if limits.max_calls is not None:
             kind = "total" if budget.scope in SHORT_SCOPES else "daily"
-            window = WINDOWS[kind](at, zone)
+            window = self._window(kind, zone, at)
             key = key_of(budget, value, "calls")
             hard = limits.max_calls if budget.mode == "block" else None
             counter = Counter(key, window.start, window.start, _until(budget, window, at), max_calls=hard)

@@ -32,7 +32,7 @@ RUN := $(BIN)/python
 endif
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs e2e compat wheel clean
+.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs e2e sdks compat wheel clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -98,11 +98,14 @@ bench: $(READY) ## benchmarks, as medians
 docs: $(READY) ## build the documentation, strictly, into site/
 	$(RUN) -m mkdocs build --strict --quiet
 
-e2e: $(READY) ## the tests with whole programs and real SDKs
+e2e: $(READY) ## the tests with whole programs
 	$(PYTEST) -q -n $(WORKERS) tests/e2e $(PYTEST_ARGS)
 
+sdks: $(READY) ## the tests with real SDKs
+	$(PYTEST) -q -n $(WORKERS) tests/e2e/test_sdks.py tests/e2e/test_demo.py $(PYTEST_ARGS)
+
 compat: .venv-openai2/.ready ## the same with openai 2 and anthropic 0.x, which use httpx
-	$(MAKE) e2e VENV=.venv-openai2
+	$(MAKE) sdks VENV=.venv-openai2
 
 wheel: $(READY) ## build the wheel into dist/
 	$(RUN) -m build --wheel --no-isolation --outdir dist .

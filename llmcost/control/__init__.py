@@ -6,6 +6,7 @@ from llmcost.control.callbacks import CallbackRunner, EnforcementContext
 from llmcost.control.composing import ledger_for
 from llmcost.control.consulting import Callbacks
 from llmcost.control.controller import Controller, series_name
+from llmcost.control.fitness import MapModels
 from llmcost.control.ledger import Ledger, LedgerFailure, open_ledger
 from llmcost.control.money import nano_of_cost, usd_of
 from llmcost.control.policy import ALLOWED, Action, Decision, Verdict
@@ -29,6 +30,7 @@ __all__ = [
     "Ledger",
     "LedgerFailure",
     "Limits",
+    "MapModels",
     "PastCall",
     "Quote",
     "Replayed",

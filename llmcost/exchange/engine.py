@@ -9,18 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 
 from llmcost.calls import Attribution, Call
+from llmcost.exchange.background import Background
 from llmcost.exchange.estimate import TokenRates
 from llmcost.pricing import PriceBook
 from llmcost.providers import Registry
-
-if TYPE_CHECKING:
-    from llmcost.exchange.open_call import OpenCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +58,6 @@ class SpanSum:
 
     attempts: int = 0
     cost: float | None = None
-
-
-class Background:
-    """Calls that go on at the provider after their response: each is counted once, when its poll answers.
-
-    The table is bounded; what is pushed out of it, or never polled, is shown without its usage.
-    """
-
-    def __init__(self, limit: int = 1024) -> None:
-        self._waiting: OrderedDict[str, tuple[OpenCall, Call]] = OrderedDict()
-        self._limit = limit
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    def wait(self, open_call: OpenCall, call: Call) -> None:
-        """Keep a call until its poll."""
-        if call.response_id is not None:
-            self._waiting[call.response_id] = (open_call, call)
-        if len(self._waiting) > self._limit:
-            self._show(*self._waiting.popitem(last=False)[1])
-
-    def take(self, response_id: str | None) -> tuple[OpenCall, Call] | None:
-        """The call that a response id belongs to; it is no longer kept."""
-        return self._waiting.pop(response_id, None) if response_id is not None else None
-
-    def give_up(self) -> None:
-        """Show what was never polled."""
-        while self._waiting:
-            self._show(*self._waiting.popitem(last=False)[1])
-
-    def _show(self, open_call: OpenCall, call: Call) -> None:
-        open_call.engine.observe(call, open_call.span.exemplar_context())
 
 
 def _unnoticed(host: str) -> None:

@@ -14,8 +14,9 @@ from llmcost.exchange.adopt import inside_a_call
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
 from llmcost.exchange.inject import USAGE_ON_REQUEST, HiddenUsageChunk, with_usage_asked
-from llmcost.exchange.open_call import OpenCall, settle_poll
+from llmcost.exchange.open_call import OpenCall
 from llmcost.exchange.reading import Reading
+from llmcost.exchange.started import Started
 from llmcost.providers import Endpoint, RequestFacts
 
 Request = TypeVar("Request")
@@ -68,8 +69,9 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
             if engine.registry.unseen(method, host, path):
                 engine.unseen(host)
             return None
-        call = OpenCall(engine, endpoint, facts)
-        call.start(sys._getframe(2), host, port)
+        clock, attribution = engine.clock, engine.attribute(sys._getframe(2))
+        started = Started(endpoint, facts, host, port, attribution, clock.now_ns(), clock.monotonic())
+        call = OpenCall(engine, started)
         if engine.options.inject_stream_usage and facts.stream and not facts.include_usage:
             _ask_for_usage(call, adapter, request)
         return _flow(call, adapter, request)
@@ -77,7 +79,7 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
 
 
 def _ask_for_usage(call: OpenCall, adapter: ClientAdapter, request: Any) -> None:
-    if call.endpoint.shape.name in USAGE_ON_REQUEST:
+    if call.started.endpoint.shape.name in USAGE_ON_REQUEST:
         body = with_usage_asked(adapter.body(request))
         if body is not None:
             adapter.replace_body(request, body)
@@ -117,7 +119,7 @@ def _poll(engine: Engine, endpoint: Endpoint, adapter: ClientAdapter, request: A
         if content is not None:
             reading = Reading(endpoint, RequestFacts(), adapter.status(response), adapter.headers(response))
             reading.whole(content)
-            settle_poll(engine, reading.facts())
+            engine.background.polled(reading.facts())
     return response
 
 

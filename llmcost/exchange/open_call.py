@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import Token
-from types import FrameType
 from typing import Final
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from llmcost.calls import Attribution, Call
+from llmcost.calls import Call
 from llmcost.exchange import content, record
+from llmcost.exchange.background import Waiting
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
 from llmcost.exchange.inject import HiddenUsageChunk
 from llmcost.exchange.reading import Reading
 from llmcost.exchange.spans import CallSpan
+from llmcost.exchange.started import Ended, Started
 from llmcost.exchange.wire import decoder
-from llmcost.providers import Endpoint, RequestFacts, ResponseFacts
+from llmcost.providers import ResponseFacts
 
+_NO_FACTS: Final = ResponseFacts()
 _FEED: Final = guard("call.feed")
 _FINISH: Final = guard("call.finish")
 _END_SPAN: Final = guard("call.end_span")
@@ -31,50 +33,23 @@ class OpenCall:
     collector) finishes it; later endings do nothing.
     """
 
-    __slots__ = (
-        "_decode",
-        "_open",
-        "attribution",
-        "endpoint",
-        "engine",
-        "error",
-        "first_chunk",
-        "hidden",
-        "host",
-        "port",
-        "reading",
-        "request",
-        "span",
-        "started",
-        "started_ns",
-        "status",
-    )
+    __slots__ = ("_decode", "_open", "engine", "first_chunk", "hidden", "reading", "span", "started", "status")
 
-    def __init__(self, engine: Engine, endpoint: Endpoint, request: RequestFacts) -> None:
+    def __init__(self, engine: Engine, started: Started) -> None:
         self.engine = engine
-        self.endpoint = endpoint
-        self.request = request
-        self.started_ns = engine.clock.now_ns()
-        self.started = engine.clock.monotonic()
-        self.first_chunk: float | None = None
+        self.started = started
+        self.span = CallSpan.of(engine, started)
         self.reading: Reading | None = None
-        self.error: BaseException | None = None
         self.status: int | None = None
-        self._decode: Callable[[bytes], bytes] | None = None
+        self.first_chunk: float | None = None
         self.hidden: HiddenUsageChunk | None = None
+        self._decode: Callable[[bytes], bytes] | None = None
         self._open = [True]
-
-    def start(self, frame: FrameType, host: str, port: int | None) -> None:
-        """Attribute the call to the code above ``frame`` and adopt or open its span."""
-        self.host = host
-        self.port = port
-        self.attribution: Attribution = self.engine.attribute(frame)
-        self.span = CallSpan.of(self)
 
     def enter(self) -> Token[Context]:
         """Make the call's span current and mark the context, around the inner send only."""
         return otel_context.attach(
-            self.span.context(self.attribution.label, suppress_http=self.engine.options.suppress_http_spans)
+            self.span.context(self.started.attribution.label, suppress_http=self.engine.options.suppress_http_spans)
         )
 
     def leave(self, token: Token[Context]) -> None:
@@ -84,7 +59,7 @@ class OpenCall:
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """The response's head is here."""
         self.status = status
-        self.reading = Reading(self.endpoint, self.request, status, headers)
+        self.reading = Reading(self.started.endpoint, self.started.request, status, headers)
 
     def decode(self, encoding: str | None) -> None:
         """The body will come as it came over the wire, in this ``content-encoding``."""
@@ -123,51 +98,53 @@ class OpenCall:
         except IndexError:
             return
         self.engine.open_streams.pop(id(self), None)
-        self.error = error
         call: Call | None = None
         with _FINISH:
-            facts = record.facts_of(self)
-            call = record.build(self, facts, outcome)
-            self.span.write(self, call)
+            facts = self.reading.facts() if self.reading is not None else _NO_FACTS
+            ended = self._ended(outcome, error)
+            call = record.build(self.engine, ended, facts, self.span)
+            self.span.write(self.started, call, self.engine.options.profiles)
             if self.engine.options.capture_content != "NO_CONTENT":
                 self._capture()
         with _END_SPAN:
             self.span.end()
         if call is not None:
             with _OBSERVE:
-                self._show(call, facts)
+                if record.in_background(facts):
+                    self._wait(call, ended)
+                else:
+                    self._show(call)
+
+    def _ended(self, by: str, error: BaseException | None) -> Ended:
+        reading, now = self.reading, self.engine.clock.monotonic()
+        if reading is None:
+            return Ended(self.started, by, now, self.status, error)
+        return Ended(
+            self.started, by, now, self.status, error, self.first_chunk, reading.chunks, reading.output_characters
+        )
+
+    def _show(self, call: Call) -> None:
+        self.engine.observe(call, self.span.exemplar_context())
+
+    def _wait(self, call: Call, ended: Ended) -> None:
+        """The call goes on in the background: it is shown when its poll answers."""
+
+        def resume(facts: ResponseFacts) -> Call | None:
+            return record.polled(self.engine, ended, call, facts)
+
+        self.engine.background.wait(Waiting(call, resume, self._show))
 
     def _capture(self) -> None:
         """Put the messages where the setting says; their size is bounded by what the reading keeps."""
         kept = self.reading.kept() if self.reading is not None else ()
-        attributes = content.captured(self.request.body, kept)
+        attributes = content.captured(self.started.request.body, kept)
         where = self.engine.options.capture_content
         if where in content.ON_SPAN:
             self.span.add(attributes)
         if where in content.IN_EVENT:
             content.emit(attributes, self.span.exemplar_context())
 
-    def _show(self, call: Call, facts: ResponseFacts) -> None:
-        """To the observers; a call that goes on in the background waits for its poll."""
-        if record.in_background(facts):
-            self.engine.background.wait(self, call)
-        else:
-            self.engine.observe(call, self.span.exemplar_context())
-
     @property
     def finished(self) -> bool:
         """Whether the call has ended."""
         return not self._open
-
-
-def settle_poll(engine: Engine, facts: ResponseFacts) -> None:
-    """End the background call that a poll has answered for."""
-    found = engine.background.take(facts.id)
-    if found is None:
-        return
-    open_call, waiting = found
-    call = record.polled(open_call, waiting, facts)
-    if call is None:
-        engine.background.wait(open_call, waiting)
-    else:
-        engine.observe(call, open_call.span.exemplar_context())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from llmcost.calls import NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome, Usage
+from llmcost.exchange.engine import Engine
+from llmcost.exchange.spans import CallSpan
+from llmcost.exchange.started import Ended, Started
 from llmcost.pricing import PriceRequest, billed_tier
 from llmcost.providers import ResponseFacts
-
-if TYPE_CHECKING:
-    from llmcost.exchange.open_call import OpenCall
 
 _NEVER_SENT: Final = frozenset(
     {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL", "ProxyError"}
@@ -18,54 +18,49 @@ _NEVER_SENT: Final = frozenset(
 """Exceptions of the httpx family that are raised before a request has left the machine."""
 
 _RUNNING: Final = frozenset({"queued", "in_progress"})
-_NO_FACTS: Final = ResponseFacts()
 _ZEROS: Final = (Usage(0, 0), Usage(0))
 """What some hosts state that count nothing. It is no usage: an answer of no tokens at all does not exist."""
 _CUT: Final = frozenset({"truncated", "closed", "cancelled", "failed", "collected"})
 
 
-def facts_of(call: OpenCall) -> ResponseFacts:
-    """What the response told; nothing where none came."""
-    return call.reading.facts() if call.reading is not None else _NO_FACTS
-
-
-def build(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Call:
-    """The frozen record of a call that has just ended, in the way that ``ended_by`` names."""
-    outcome = _outcome(call, facts, ended_by)
-    usage, cost, parts = _money(call, facts, outcome)
+def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) -> Call:
+    """The frozen record of a call that has just ended."""
+    outcome = _outcome(ended, facts)
+    usage, cost, parts = _money(engine, ended, facts, outcome)
     estimated = usage is not facts.usage and usage is not NO_USAGE
-    request, span = call.request, call.span
+    started = ended.started
+    request = started.request
     return Call(
-        id=call.engine.new_id(call.started_ns),
-        started_ns=call.started_ns,
-        duration=call.engine.clock.monotonic() - call.started,
-        operation=call.endpoint.operation,
-        provider=call.endpoint.provider,
+        id=engine.new_id(started.at_ns),
+        started_ns=started.at_ns,
+        duration=ended.at - started.at,
+        operation=started.endpoint.operation,
+        provider=started.endpoint.provider,
         request_model=request.model,
         usage=usage,
         cost=cost,
-        attribution=call.attribution,
+        attribution=started.attribution,
         outcome=outcome,
         response_model=facts.model,
         response_id=facts.id,
         finish_reasons=facts.finish_reasons,
         stream=request.stream,
-        chunks=call.reading.chunks if call.reading is not None else 0,
-        time_to_first_chunk=call.first_chunk - call.started if call.first_chunk is not None else None,
-        status_code=call.status,
-        error_type=facts.error_type or _error_type(call),
+        chunks=ended.chunks,
+        time_to_first_chunk=ended.first_chunk - started.at if ended.first_chunk is not None else None,
+        status_code=ended.status,
+        error_type=facts.error_type or _error_type(ended),
         error_code=facts.error_code,
         service_tier=facts.service_tier,
         requested_service_tier=request.service_tier,
         region=request.region,
         max_tokens=request.max_tokens,
-        server_address=call.host,
-        server_port=call.port,
+        server_address=started.host,
+        server_port=started.port,
         attempts=span.attempts,
         adopted=not span.own,
         metered=span.metered,
         usage_estimated=estimated,
-        run_id=call.engine.options.run_id,
+        run_id=engine.options.run_id,
         trace_id=span.trace_id,
         span_id=span.span_id,
         parts=parts,
@@ -77,17 +72,17 @@ def in_background(facts: ResponseFacts) -> bool:
     return facts.id is not None and facts.usage is None and facts.status in _RUNNING
 
 
-def polled(call: OpenCall, waiting: Call, facts: ResponseFacts) -> Call | None:
+def polled(engine: Engine, ended: Ended, waiting: Call, facts: ResponseFacts) -> Call | None:
     """The record of a background call whose poll has just answered; None while it still runs."""
     if facts.status in _RUNNING or (facts.usage is None and facts.error_type is None):
         return None
-    usage, cost, parts = _money(call, facts, "complete")
+    usage, cost, parts = _money(engine, ended, facts, "complete")
     return replace(
         waiting,
         usage=usage,
         cost=cost,
         parts=parts,
-        duration=call.engine.clock.monotonic() - call.started,
+        duration=engine.clock.monotonic() - ended.started.at,
         response_model=facts.model or waiting.response_model,
         finish_reasons=facts.finish_reasons,
         error_type=facts.error_type,
@@ -97,53 +92,57 @@ def polled(call: OpenCall, waiting: Call, facts: ResponseFacts) -> Call | None:
     )
 
 
-def _outcome(call: OpenCall, facts: ResponseFacts, ended_by: str) -> Outcome:
+def _outcome(ended: Ended, facts: ResponseFacts) -> Outcome:
     """A stream that was left after its end is complete; one that ran out without its end is truncated."""
-    if ended_by == "complete" and (facts.error_type or (call.status is not None and call.status >= 400)):
+    by, status = ended.by, ended.status
+    if by == "complete" and (facts.error_type or (status is not None and status >= 400)):
         return "failed"
-    if ended_by in ("closed", "collected", "complete") and call.reading is not None:
+    if by in ("closed", "collected", "complete") and status is not None:
         if facts.ended:
             return "complete"
-        if ended_by == "complete":
+        if by == "complete":
             return "truncated"
-    return ended_by  # type: ignore[return-value]
+    return by  # type: ignore[return-value]
 
 
-def _error_type(call: OpenCall) -> str | None:
-    if call.error is not None:
-        kind = type(call.error)
+def _error_type(ended: Ended) -> str | None:
+    if ended.error is not None:
+        kind = type(ended.error)
         return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    if call.status is not None and call.status >= 400:
-        return str(call.status)
+    if ended.status is not None and ended.status >= 400:
+        return str(ended.status)
     return None
 
 
-def _money(call: OpenCall, facts: ResponseFacts, outcome: Outcome) -> tuple[Usage, Cost, tuple[BilledPart, ...]]:
+def _money(
+    engine: Engine, ended: Ended, facts: ResponseFacts, outcome: Outcome
+) -> tuple[Usage, Cost, tuple[BilledPart, ...]]:
     usage = facts.usage
-    if not _billed(call, facts):
+    if not _billed(ended, facts):
         return usage or NO_USAGE, NOT_BILLED, ()
-    if call.status is None:
+    if ended.status is None:
         return NO_USAGE, Cost("partial", note="sent, but no answer came"), ()
     if usage is None and facts.status in _RUNNING:
         return NO_USAGE, Cost("partial", note="runs in the background; a poll will bring its usage"), ()
     if usage is not None and not usage.total_tokens and usage in _ZEROS and outcome not in _CUT:
         return usage, Cost("unpriced", note="the response states no tokens at all"), ()
     estimated = usage is None
+    request = ended.started.request
     if usage is None or outcome in _CUT:
-        usage = call.engine.rates.estimate(call.request, facts)
-    elif outcome == "complete" and call.reading is not None:
-        call.engine.rates.learn(call.request, facts, call.reading.output_characters)
+        usage = engine.rates.estimate(request, facts)
+    elif outcome == "complete" and ended.measure is not None:
+        engine.rates.learn(request, facts, ended.measure)
     if usage is None and facts.provider_cost is None:
         return NO_USAGE, _without_usage(outcome), ()
-    cost, parts = _priced(call, facts, usage or NO_USAGE)
+    cost, parts = _priced(engine, ended.started, facts, usage or NO_USAGE)
     return usage or NO_USAGE, _status(cost, estimated, outcome), parts
 
 
-def _billed(call: OpenCall, facts: ResponseFacts) -> bool:
+def _billed(ended: Ended, facts: ResponseFacts) -> bool:
     """Whether money was spent: not for refused or failed requests, nor for those that never left the machine."""
-    if call.status is None:
-        return call.error is None or type(call.error).__name__ not in _NEVER_SENT
-    if call.status >= 400:
+    if ended.status is None:
+        return ended.error is None or type(ended.error).__name__ not in _NEVER_SENT
+    if ended.status >= 400:
         return False
     return not (facts.error_type and facts.usage is None and not facts.output_characters)
 
@@ -154,17 +153,19 @@ def _without_usage(outcome: Outcome) -> Cost:
     return Cost("unpriced", note="the response states no usage")
 
 
-def _priced(call: OpenCall, facts: ResponseFacts, usage: Usage) -> tuple[Cost, tuple[BilledPart, ...]]:
+def _priced(
+    engine: Engine, started: Started, facts: ResponseFacts, usage: Usage
+) -> tuple[Cost, tuple[BilledPart, ...]]:
     """The cost of a response; where it billed further models, the sum with their parts."""
-    asked = call.request
+    asked = started.request
     request = PriceRequest(
-        call.endpoint.provider,
+        started.endpoint.provider,
         facts.model,
         asked.model,
         billed_tier(facts.service_tier, asked.service_tier),
         asked.region,
     )
-    price, at = call.engine.prices.price_call, call.started_ns / 1e9
+    price, at = engine.prices.price_call, started.at_ns / 1e9
     if not facts.parts:
         return price(request, usage, facts.provider_cost, at), ()
     parts = tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -15,11 +15,9 @@ from llmcost.attributes import attribution_attributes, cost_attributes, usage_at
 from llmcost.calls import Call
 from llmcost.exchange import adopt
 from llmcost.exchange.adopt import LABEL
+from llmcost.exchange.engine import Engine, SpanSum
 from llmcost.exchange.profiles import profile_attributes
-
-if TYPE_CHECKING:
-    from llmcost.exchange.engine import SpanSum
-    from llmcost.exchange.open_call import OpenCall
+from llmcost.exchange.started import Started
 
 
 class CallSpan:
@@ -29,36 +27,35 @@ class CallSpan:
     lacks is added while it is open. ``metered`` says that its owner records the conventions' metrics too.
     """
 
-    __slots__ = ("_around", "_span", "attempts", "metered", "own", "recording", "span_id", "trace_id")
+    __slots__ = ("_around", "_running", "_span", "attempts", "metered", "own", "recording", "span_id", "trace_id")
 
-    def __init__(self, call: OpenCall, span: trace.Span, own: bool) -> None:
+    def __init__(self, span: trace.Span, running: SpanSum | None = None) -> None:
         self._span = span
-        self.own = own
+        self.own = running is None
+        self._running = running
         self.recording = span.is_recording()
         self.attempts = 1
         context = span.get_span_context()
         self.trace_id = f"{context.trace_id:032x}" if context.is_valid else None
         self.span_id = f"{context.span_id:016x}" if context.is_valid else None
         self._around: Context | None = None
-        self.metered = not own and adopt.records_metrics(span)
-        if not own:
-            running = call.engine.sum_of(context.span_id)
+        self.metered = running is not None and adopt.records_metrics(span)
+        if running is not None:
             running.attempts += 1
             self.attempts = running.attempts
 
     @classmethod
-    def of(cls, call: OpenCall) -> CallSpan:
+    def of(cls, engine: Engine, started: Started) -> CallSpan:
         """Adopt the current span where it stands for this call, else start one, unless spans are suppressed."""
         context = otel_context.get_current()
         current = trace.get_current_span(context)
         if adopt.adoptable(current):
-            return cls(call, current, own=False)
+            return cls(current, engine.sum_of(current.get_span_context().span_id))
         if not adopt.may_create_span(context):
-            return cls(call, trace.INVALID_SPAN, own=True)
-        model = call.request.model
-        name = f"{call.endpoint.operation} {model}" if model else call.endpoint.operation
-        span = call.engine.tracer().start_span(name, context, SpanKind.CLIENT, _for_samplers(call))
-        return cls(call, span, own=True)
+            return cls(trace.INVALID_SPAN)
+        model, operation = started.request.model, started.endpoint.operation
+        name = f"{operation} {model}" if model else operation
+        return cls(engine.tracer().start_span(name, context, SpanKind.CLIENT, _for_samplers(started)))
 
     def context(self, label: str, *, suppress_http: bool) -> Context:
         """The context in which the request is sent: marked as inside a call, this span is current, and the network leg
@@ -78,22 +75,22 @@ class CallSpan:
             return None
         return self._around if self._around is not None else trace.set_span_in_context(self._span)
 
-    def write(self, open_call: OpenCall, call: Call) -> None:
+    def write(self, started: Started, call: Call, profiles: tuple[str, ...] = ()) -> None:
         """Put the record on the span. Everything must be there before it ends: processors can't add to it."""
         if not self.recording:
             return
-        attributes = _at_start(open_call)
+        attributes = _at_start(started)
         _add_end(attributes, call)
-        if open_call.engine.options.profiles:
-            attributes.update(profile_attributes(call, open_call.engine.options.profiles))
-        if self.own:
+        if profiles:
+            attributes.update(profile_attributes(call, profiles))
+        if self._running is None:
             write(self._span, attributes)
             if call.error_type is not None:
                 self._span.set_status(Status(StatusCode.ERROR, call.error_type))
             return
-        attributes.update(_for_samplers(open_call))
+        attributes.update(_for_samplers(started))
         attributes[semconv.ATTEMPTS] = call.attempts
-        self._add_up(open_call.engine.sum_of(self._span.get_span_context().span_id), call, attributes)
+        _add_up(self._running, call, attributes)
         self._span.set_attributes(adopt.absent_from(self._span, attributes))
 
     def add(self, attributes: dict[str, Any]) -> None:
@@ -106,12 +103,17 @@ class CallSpan:
         if self.own:
             self._span.end()
 
-    def _add_up(self, running: SpanSum, call: Call, attributes: dict[str, Any]) -> None:
-        """An adopted span that stands for several sends carries their sum."""
-        if call.cost.total is not None:
-            running.cost = (running.cost or 0.0) + call.cost.total
-        if running.cost is not None:
-            attributes[semconv.COST_TOTAL] = running.cost
+
+def _add_up(running: SpanSum, call: Call, attributes: dict[str, Any]) -> None:
+    """An adopted span that stands for several sends carries their sum."""
+    if call.cost.total is not None:
+        running.cost = (running.cost or 0.0) + call.cost.total
+    if running.cost is not None:
+        attributes[semconv.COST_TOTAL] = running.cost
+
+
+_DIRECT: Final = {"_dict", "_lock"} <= set(dir(BoundedAttributes()))
+"""Whether the SDK's attributes are kept as they were in the releases that :func:`write` knows."""
 
 
 def write(span: trace.Span, attributes: dict[str, Any]) -> None:
@@ -122,7 +124,7 @@ def write(span: trace.Span, attributes: dict[str, Any]) -> None:
     at once; anywhere else they go the public way.
     """
     bounded = getattr(span, "_attributes", None)
-    if type(bounded) is not BoundedAttributes or bounded.max_value_len is not None:
+    if not _DIRECT or type(bounded) is not BoundedAttributes or bounded.max_value_len is not None:
         span.set_attributes(attributes)
         return
     limit = bounded.maxlen
@@ -133,25 +135,25 @@ def write(span: trace.Span, attributes: dict[str, Any]) -> None:
         bounded._dict.update(attributes)  # noqa: SLF001
 
 
-def _for_samplers(call: OpenCall) -> dict[str, Any]:
+def _for_samplers(started: Started) -> dict[str, Any]:
     """What is there when the span is made, as the conventions ask for the sake of samplers."""
     attributes: dict[str, Any] = {
-        semconv.OPERATION_NAME: call.endpoint.operation,
-        semconv.PROVIDER_NAME: call.endpoint.provider,
-        semconv.SERVER_ADDRESS: call.host,
-        semconv.SEMANTIC_LABEL: call.attribution.label,
+        semconv.OPERATION_NAME: started.endpoint.operation,
+        semconv.PROVIDER_NAME: started.endpoint.provider,
+        semconv.SERVER_ADDRESS: started.host,
+        semconv.SEMANTIC_LABEL: started.attribution.label,
     }
-    if call.port is not None:
-        attributes[semconv.SERVER_PORT] = call.port
-    if call.request.model is not None:
-        attributes[semconv.REQUEST_MODEL] = call.request.model
+    if started.port is not None:
+        attributes[semconv.SERVER_PORT] = started.port
+    if started.request.model is not None:
+        attributes[semconv.REQUEST_MODEL] = started.request.model
     return attributes
 
 
-def _at_start(call: OpenCall) -> dict[str, Any]:
+def _at_start(started: Started) -> dict[str, Any]:
     """What else is known before the answer: call site, context, what was asked for."""
-    request = call.request
-    attributes = dict(attribution_attributes(call.attribution))
+    request = started.request
+    attributes = dict(attribution_attributes(started.attribution))
     if request.stream:
         attributes[semconv.REQUEST_STREAM] = True
     if request.max_tokens is not None:

@@ -1,0 +1,38 @@
+"""What is known of a call when it is sent, and when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from llmcost.calls import Attribution
+from llmcost.providers import Endpoint, RequestFacts
+
+
+class Started(NamedTuple):
+    """A call that is about to be sent. ``at_ns`` is Unix time in nanoseconds, ``at`` monotonic seconds."""
+
+    endpoint: Endpoint
+    request: RequestFacts
+    host: str
+    port: int | None
+    attribution: Attribution
+    at_ns: int
+    at: float
+
+
+class Ended(NamedTuple):
+    """A call that is over. ``by`` says what ended it, ``at`` and ``first_chunk`` are monotonic seconds.
+
+    ``measure`` gives the length of the answer's text in characters; it is asked for only where tokens are estimated
+    or a model's rate is learnt.
+    """
+
+    started: Started
+    by: str
+    at: float
+    status: int | None = None
+    error: BaseException | None = None
+    first_chunk: float | None = None
+    chunks: int = 0
+    measure: Callable[[], int] | None = None

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from typing import Final
 
 from llmcost_analyzer import passing as known
-from llmcost_analyzer.classes import PROPERTIES, decorator_names
-from llmcost_analyzer.effects import EffectReader, Site
+from llmcost_analyzer.candidates import Candidates
+from llmcost_analyzer.classes import decorator_names
+from llmcost_analyzer.effects import EffectReader, Effects, Site
 from llmcost_analyzer.evaluate import Evaluator
-from llmcost_analyzer.facts import Expr, Scope, callee_name
+from llmcost_analyzer.facts import Expr, callee_name
 from llmcost_analyzer.frameworks import FRAMEWORKS, Framework
 from llmcost_analyzer.index import Index
 from llmcost_analyzer.sinks import Sinks
 from llmcost_analyzer.values import Instance, Ref, Sdk
-
-_TELLING: Final = 6
-_FEW: Final = 2
-"""A property is known by its name where it has this many letters and at most this many classes define it."""
-_PASSES: Final = 2
-"""The second pass knows what the first could not while it was going round in circles."""
 
 
 @dataclass(slots=True)
@@ -38,54 +32,88 @@ class Node:
     spawns: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A call that was evaluated; ``rests`` where its answer may change in the next pass."""
+
+    ref: Ref
+    call: Expr
+    effects: Effects
+    rests: bool
+
+
 class CallGraph:
-    """Finds calls and who reaches them."""
+    """Finds calls and who reaches them.
+
+    Two passes: the second knows what the first could not while it was going round in circles, and evaluates only the
+    calls that rest on that.
+    """
 
     def __init__(self, index: Index, sinks: Sinks) -> None:
         self.index = index
         self.sinks = sinks
         self.evaluator = Evaluator(index, sinks)
         self.nodes: dict[Ref, Node] = {}
-        self._callers: dict[Ref, dict[Ref, int]] = defaultdict(dict)
         self._effects = EffectReader(self.evaluator)
-        self._property_names = self._telling_properties()
+        self._candidates = Candidates(self.evaluator)
+        self._callers: dict[Ref, dict[Ref, int]] = defaultdict(dict)
+        self._seen: dict[int, _Seen] = {}
+        self._reached: set[Ref] = set()
+        self._queue: deque[Ref] = deque()
 
     def build(self) -> dict[Ref, Node]:
         """All functions that reach a model."""
-        for _ in range(_PASSES):
-            self.evaluator.next_pass()
-            self.nodes.clear()
-            self._callers.clear()
-            self._collect()
-            for ref, scope in self.index.all_scopes():
-                self._scan_scope(ref, scope)
+        self._pass()
+        self.evaluator.next_pass()
+        seen, self._seen = self._seen, {}
+        self.nodes.clear()
+        self._callers.clear()
+        self._reached.clear()
+        for key, item in seen.items():
+            if not item.rests:
+                self._seen[key] = item
+                self._record(item)
+        self._pass()
         self._spread()
         return {ref: node for ref, node in self.nodes.items() if node.hops >= 0}
 
-    def _telling_properties(self) -> dict[str, list[Ref]]:
-        """Properties whose names few classes have."""
-        out: dict[str, list[Ref]] = {}
-        for name, refs in self.index.defs.items():
-            if name in known.COMMON_NAMES or len(name) < _TELLING or len(refs) > _FEW:
-                continue
-            properties = [ref for ref in refs if decorator_names(self.index.scope(ref)) & PROPERTIES]
-            if len(properties) == len(refs):
-                out[name] = properties
-        return out
+    def _pass(self) -> None:
+        self._collect()
+        self._framework_edges()
+        for ref, call in self._candidates.requests():
+            self._evaluate(ref, call)
+        for ref in self._candidates.decorated():
+            self._reach(ref)
+        if self.nodes or self._candidates.callable_objects():
+            for ref, call in self._candidates.of_values():
+                self._evaluate(ref, call)
+        while self._queue:
+            self._follow(self._queue.popleft())
 
-    # --- one scope ----------------------------------------------------------------------------------------------
+    def _follow(self, target: Ref) -> None:
+        """Look at everything that may run a function which reaches a model."""
+        for ref, call in self._candidates.callers(target):
+            self._evaluate(ref, call)
+        for reader in self._candidates.readers(target):
+            self._edge(self._named_owner(reader), target, self.index.scope(reader).line)
+        for caller in list(self._callers.get(target, ())):
+            self._reach(caller)
 
-    def _scan_scope(self, ref: Ref, scope: Scope) -> None:
-        owner = self._named_owner(ref)
-        for call in scope.calls:
-            effects = self._effects.of(ref, call)
-            if effects.sites:
-                self._node(owner).sites.extend(effects.sites)
-            for target in effects.runs:
-                self._edge(owner, target, call[4])
-            if callee_name(call[1]) in known.STARTS_WORK:
-                self._node(owner).spawns = True
-        self._properties(owner, scope)
+    def _evaluate(self, ref: Ref, call: Expr) -> None:
+        if id(call) in self._seen:
+            return
+        self.evaluator.rests_on_open = False
+        effects = self._effects.of(ref, call)
+        item = self._seen[id(call)] = _Seen(ref, call, effects, self.evaluator.rests_on_open)
+        self._record(item)
+
+    def _record(self, item: _Seen) -> None:
+        owner = self._named_owner(item.ref)
+        if item.effects.sites:
+            self._node(owner).sites.extend(item.effects.sites)
+            self._reach(owner)
+        for target in item.effects.runs:
+            self._edge(owner, target, item.call[4])
 
     def _named_owner(self, ref: Ref) -> Ref:
         """The function that a lambda's calls are told of: the one around it."""
@@ -97,17 +125,18 @@ class CallGraph:
         return self.nodes.setdefault(ref, Node(ref))
 
     def _edge(self, caller: Ref, target: Ref, line: int) -> None:
-        target = self._named_owner(target) if self.index.scope(target).kind == "lambda" else target
+        target = self._named_owner(target)
         if caller != target:
             self._callers[target].setdefault(caller, line)
+            if target in self._reached:
+                self._reach(caller)
 
-    def _properties(self, owner: Ref, scope: Scope) -> None:
-        """Reading a property runs it; which object's is told by its name alone."""
-        for name in scope.reads & self._property_names.keys():
-            for ref in self._property_names[name]:
-                self._edge(owner, ref, scope.line)
+    def _reach(self, ref: Ref) -> None:
+        if ref not in self._reached:
+            self._reached.add(ref)
+            self._queue.append(ref)
 
-    # --- frameworks that run the project's functions ------------------------------------------------------------
+    # --- functions that other objects run -----------------------------------------------------------------------
 
     def _collect(self) -> None:
         """Functions that are handed to an object which runs them later: graph nodes, pipeline components."""
@@ -126,31 +155,13 @@ class CallGraph:
                 for arg in [*call[2], *(v for _, v in call[3])]:
                     into |= self.evaluator.value(ref, arg)
 
-    # --- reach --------------------------------------------------------------------------------------------------
-
-    def _spread(self) -> None:
-        """From direct calls to their callers, nearest first."""
-        self._framework_edges()
-        queue = deque(sorted(ref for ref, node in self.nodes.items() if node.sites))
-        for ref in queue:
-            self.nodes[ref].hops = 0
-        while queue:
-            target = queue.popleft()
-            for caller in self._callers.get(target, ()):
-                node = self._node(caller)
-                node.callees.setdefault(target, self._callers[target][caller])
-                if node.hops < 0:
-                    node.hops = self.nodes[target].hops + 1
-                    queue.append(caller)
-
     def _framework_edges(self) -> None:
-        for framework in FRAMEWORKS:
-            for ref, scope in self.index.all_scopes():
-                if scope.kind == "class" and self._derives(ref, framework):
-                    self._apply(framework, ref)
-
-    def _derives(self, ref: Ref, framework: Framework) -> bool:
-        return any(framework.matches(path) for path in self.evaluator.classes.external_bases(ref))
+        for ref, scope in self.index.all_scopes():
+            if scope.kind == "class" and scope.bases:
+                paths = self.evaluator.classes.external_bases(ref)
+                for framework in FRAMEWORKS:
+                    if any(framework.matches(path) for path in paths):
+                        self._apply(framework, ref)
 
     def _apply(self, framework: Framework, ref: Ref) -> None:
         """Calls of the framework's entry methods on instances of a class run the methods that the class marks."""
@@ -162,8 +173,9 @@ class CallGraph:
                 func = call[1]
                 base = func[1] if func is not None and func[0] == "attr" else func
                 for value in self.evaluator.value(caller, base):
-                    if isinstance(value, Instance) and (
-                        value.ref == ref or ref in self.evaluator.classes.subclasses(value.ref)
+                    if isinstance(value, Instance) and ref in (
+                        value.ref,
+                        *self.evaluator.classes.subclasses(value.ref),
                     ):
                         for target in targets:
                             self._edge(self._named_owner(caller), target, call[4])
@@ -176,3 +188,27 @@ class CallGraph:
             if scope.name in framework.methods or decorator_names(scope) & framework.decorators:
                 out.append((ref[0], scope.index))
         return out
+
+    # --- reach --------------------------------------------------------------------------------------------------
+
+    def _spread(self) -> None:
+        """From direct calls to their callers, nearest first."""
+        queue = deque(sorted(ref for ref, node in self.nodes.items() if node.sites))
+        for ref in queue:
+            self.nodes[ref].hops = 0
+        while queue:
+            target = queue.popleft()
+            for caller, line in sorted(self._callers.get(target, {}).items()):
+                node = self._node(caller)
+                node.callees.setdefault(target, line)
+                if node.hops < 0:
+                    node.hops = self.nodes[target].hops + 1
+                    queue.append(caller)
+        for ref, node in self.nodes.items():
+            node.spawns = self._spawns(ref)
+
+    def _spawns(self, ref: Ref) -> bool:
+        """Whether a function, or a lambda in it, starts threads or tasks."""
+        scopes = [self.index.scope(ref)]
+        scopes += [s for s in self.index.files[ref[0]].scopes if s.kind == "lambda" and s.parent == ref[1]]
+        return any(callee_name(call[1]) in known.STARTS_WORK for scope in scopes for call in scope.calls)

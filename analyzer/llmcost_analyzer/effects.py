@@ -71,6 +71,7 @@ class EffectReader:
         self.evaluator = evaluator
         self.index = evaluator.index
         self.sinks = evaluator.sinks
+        self._families: dict[str, tuple[list[Ref], set[Ref]]] = {}
         self._sdk_files = [self._imports_sdk(number) for number in range(len(self.index.files))]
 
     def of(self, ref: Ref, call: Expr) -> Effects:
@@ -260,18 +261,21 @@ class EffectReader:
         many things have counts only where the object is called like the class.
         """
         name = str(func[2])
-        if name.startswith("__"):
-            return set()
-        found = [ref for ref in self.index.defs.get(name, ()) if self._in_class(ref)]
-        if not found:
-            return set()
+        found, roots = self._family(name)
         telling = name not in known.COMMON_NAMES and len(name) >= _TELLING
         if telling and len(found) <= _UNIQUE_ENOUGH:
             return set(found)
-        roots = {self._root(ref, name) for ref in found}
         if len(roots) != 1:
             return set()
-        return set(found) if telling or self._called_like(func[1], roots.pop()) else set()
+        return set(found) if telling or self._called_like(func[1], next(iter(roots))) else set()
+
+    def _family(self, name: str) -> tuple[list[Ref], set[Ref]]:
+        """The methods with a name, and the furthest base classes that define it."""
+        if name not in self._families:
+            found = [] if name.startswith("__") else self.index.defs.get(name, ())
+            methods = [ref for ref in found if self._in_class(ref)]
+            self._families[name] = (methods, {self._root(ref, name) for ref in methods})
+        return self._families[name]
 
     def _root(self, ref: Ref, name: str) -> Ref:
         """The furthest base class that defines a method."""

@@ -24,6 +24,7 @@ class Index:
         self.calls: dict[str, list[tuple[Ref, Expr]]] = defaultdict(list)
         self.passed: dict[str, list[tuple[Ref, Expr, int]]] = defaultdict(list)
         self.attributes: dict[str, list[tuple[Ref, Expr, Expr | None]]] = defaultdict(list)
+        self.aliases: dict[str, set[str]] = defaultdict(set)
         self.made_as: dict[str, set[str]] = defaultdict(set)
         self._tails: dict[str, list[int]] = defaultdict(list)
         self._packages: set[str] = set()
@@ -61,6 +62,8 @@ class Index:
             for name, values in scope.binds.items():
                 for value in values:
                     self._add_made(name, value)
+                    if value is not None and value[0] == "member" and value[2] != name:
+                        self.aliases[value[2]].add(name)
             for call in scope.calls:
                 self.calls[callee_name(call[1])].append((ref, call))
                 self._add_passed(ref, call)

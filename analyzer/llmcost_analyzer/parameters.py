@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _MOST_CALLERS: Final = 40
 """Calls of a function that are looked at for one parameter."""
+_MOST_LOOKED_AT: Final = 150
+"""Calls with the name of a function that are looked at to find those."""
 _MOST_HANDED: Final = 20
 _BY_KEYWORD: Final = 10_000
 """A place that no argument has: the parameter is given by name only."""
@@ -57,25 +60,41 @@ def _passed(evaluator: Evaluator, ref: Ref, param: Param) -> Iterator[Values]:
     """What callers pass for a parameter."""
     scope = evaluator.index.scope(ref)
     at = next(i for i, p in enumerate(scope.params) if p is param)
-    parent = evaluator.index.parent(ref)
-    in_class = parent is not None and evaluator.index.scope(parent).kind == "class"
-    shift = 1 if in_class and not decorator_names(scope) & STATIC else 0
-    names = [scope.name]
-    if in_class and scope.name in _MAKERS and parent is not None:
-        names += ["cls", *(evaluator.index.scope(r).name for r in (parent, *evaluator.classes.subclasses(parent)))]
-    if in_class and scope.name in _CALLED and parent is not None:
-        names += sorted(evaluator.index.made_as[evaluator.index.scope(parent).name])
-    seen = 0
-    for name in names:
-        for caller, call in evaluator.index.calls.get(name, ()):
-            if seen >= _MOST_CALLERS:
-                return
-            if caller == ref or not _calls(evaluator, caller, call, ref, scope, parent if in_class else None):
-                continue
-            seen += 1
-            place = at if _unbound(evaluator, caller, call) else at - shift
-            yield evaluator.argument(caller, call, _BY_KEYWORD if param.keyword_only else place, param.name)
+    owner = _class_around(evaluator, ref)
+    shift = 1 if owner is not None and not decorator_names(scope) & STATIC else 0
+    for caller, call in _callers(evaluator, ref, scope, owner):
+        place = at if _unbound(evaluator, caller, call) else at - shift
+        yield evaluator.argument(caller, call, _BY_KEYWORD if param.keyword_only else place, param.name)
     yield from _handed_on(evaluator, ref, scope, param, at - shift)
+
+
+def _class_around(evaluator: Evaluator, ref: Ref) -> Ref | None:
+    parent = evaluator.index.parent(ref)
+    return parent if parent is not None and evaluator.index.scope(parent).kind == "class" else None
+
+
+def _callers(evaluator: Evaluator, ref: Ref, scope: Scope, owner: Ref | None) -> Iterator[tuple[Ref, Expr]]:
+    """Calls of a function, a few of them; of those with a common name, the ones in its own file are looked at first."""
+    names = [scope.name]
+    if owner is not None and scope.name in _MAKERS:
+        names += ["cls", *(evaluator.index.scope(r).name for r in (owner, *evaluator.classes.subclasses(owner)))]
+    if owner is not None and scope.name in _CALLED:
+        names += sorted(evaluator.index.made_as[evaluator.index.scope(owner).name])
+    found = 0
+    for caller, call in itertools.islice(_named_calls(evaluator, ref, names), _MOST_LOOKED_AT):
+        if caller != ref and _calls(evaluator, caller, call, ref, scope, owner):
+            yield caller, call
+            found += 1
+            if found >= _MOST_CALLERS:
+                return
+
+
+def _named_calls(evaluator: Evaluator, ref: Ref, names: list[str]) -> Iterator[tuple[Ref, Expr]]:
+    for name in names:
+        calls = evaluator.index.calls.get(name, ())
+        if len(calls) > _MOST_LOOKED_AT:
+            calls = [item for item in calls if item[0][0] == ref[0]] + [item for item in calls if item[0][0] != ref[0]]
+        yield from calls
 
 
 def _unbound(evaluator: Evaluator, caller: Ref, call: Expr) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import pickle
@@ -53,6 +54,8 @@ def scan(root: Path, options: Options = Options(), progress: Progress = _silent)
     """
     sources = list(find_sources(root, options.choice))
     cache = Cache(root / FOLDER / "cache" if options.cache else None)
+    collecting = gc.isenabled()
+    gc.disable()  # facts are millions of small tuples without cycles; looking for cycles takes half the time
     try:
         print_now = fingerprint(sources)
         kept = cache.kept("scan")
@@ -64,6 +67,8 @@ def scan(root: Path, options: Options = Options(), progress: Progress = _silent)
         return result
     finally:
         cache.close()
+        if collecting:
+            gc.enable()
 
 
 def _scan(sources: Sequence[Source], cache: Cache, options: Options, progress: Progress) -> Scan:

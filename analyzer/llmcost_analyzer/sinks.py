@@ -53,6 +53,10 @@ class _Names:
         else:
             self._exact.setdefault(pattern, value)
 
+    def all(self) -> set[str]:
+        """All names and patterns."""
+        return {*self._exact, *(pattern for _, pattern, _, _ in self._patterns)}
+
     def roots(self) -> set[str]:
         """First parts of all names, where they hold no pattern."""
         names = {name.split(".")[0] for name in self._exact}
@@ -100,8 +104,29 @@ class Sinks:
         self.by_argument: Mapping[str, str] = table["by_argument"]["kinds"]
         self._roots = self._made.roots() | self._functions.roots() | set(self.modules)
         self._root_heads = tuple(root.split("*")[0] for root in self._roots if "*" in root)
+        self.last_names = self._last_names()
+        """Last names of all requests of the table."""
+        self.decorator_names = frozenset(path.rsplit(".", 1)[-1] for path in table["decorators"])
+        heads = (path.rsplit(".", 1)[-1] for path in table["functions"])
+        self._function_heads = tuple(head.split("*")[0] for head in heads if "*" in head and not head.startswith("*"))
+        callables = {name for name, kind in self.kinds.items() if "()" in kind.calls}
+        made_by = (path for name in callables for path in rows[name].get("made_by", ()))
+        self._callable_roots = tuple({path.split(".")[0].split("*")[0] for path in made_by} - {""})
         self.made = lru_cache(maxsize=65536)(self._made_uncached)
         self.function = lru_cache(maxsize=65536)(self._function_uncached)
+
+    def _last_names(self) -> frozenset[str]:
+        paths = {path for kind in self.kinds.values() for path in (*kind.calls, *kind.runs)}
+        paths |= {path for path in self._functions.all() if "*" not in path.rsplit(".", 1)[-1]}
+        return frozenset(path.rsplit(".", 1)[-1] for path in paths)
+
+    def starts_like_function(self, name: str) -> bool:
+        """Whether a name may be that of a request whose last part is a pattern."""
+        return bool(self._function_heads) and name.startswith(self._function_heads)
+
+    def makes_callables(self, module: str) -> bool:
+        """Whether an SDK makes objects whose call is a request."""
+        return module.split(".", maxsplit=1)[0].startswith(self._callable_roots)
 
     def known_root(self, module: str) -> bool:
         """Whether a module's first part belongs to an SDK of the table."""

@@ -182,8 +182,8 @@ class Collector:
             return
         kind = paths.first(document, error.get("type", ()))
         code = paths.first(document, error.get("code", ()))
-        self.code = str(code) if isinstance(code, str | int) else self.code
-        self.error = str(kind) if isinstance(kind, str | int) else self.code or _OTHER_ERROR
+        self.code = _name(code) or self.code
+        self.error = _name(kind) or self.code or _OTHER_ERROR
 
     def facts(self, request: RequestFacts, http_status: int, characters: int, *, ended: bool) -> ResponseFacts:
         """Everything read so far."""
@@ -297,6 +297,19 @@ def large(shape: Shape, body: bytes, collector: Collector, choices: int | None) 
                 collector.finish_reason(reason)
                 break
     return True
+
+
+_NO_NAMES: Final = ("?", "://")
+_LONGEST_NAME: Final = 200
+
+
+def _name(value: Any) -> str | None:
+    """An error's type or code. Where a gateway puts a text there, it may repeat a URL with a key in it."""
+    if isinstance(value, int):
+        return str(value)
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME or any(mark in value for mark in _NO_NAMES):
+        return None
+    return value
 
 
 def _text(value: Any) -> str | None:

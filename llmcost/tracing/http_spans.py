@@ -51,17 +51,17 @@ class HttpSpans:
 
 
 def _describe(span: Span, request: Any) -> None:  # noqa: ARG001 - the hook is given both
-    """The label, and no query string: providers take keys there."""
+    """The label, where the request is a call; and for no request a query string, since providers take keys there."""
     with guard("http_spans"):
         if not span.is_recording():
             return
         label = otel_context.get_value(LABEL)
         if isinstance(label, str):
             span.set_attribute(semconv.SEMANTIC_LABEL, label)
-            present = getattr(span, "attributes", None) or {}
-            for name in _URLS:
-                if name in present:
-                    span.set_attribute(name, _without_query(str(present[name])))
+        present = getattr(span, "attributes", None) or {}
+        for name in _URLS:
+            if name in present:
+                span.set_attribute(name, _without_query(str(present[name])))
 
 
 async def _describe_async(span: Span, request: Any) -> None:

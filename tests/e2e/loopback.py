@@ -43,12 +43,14 @@ def as_lines(*documents: Mapping[str, Any]) -> Reply:
 class Provider:
     """What the server does, and what it was asked.
 
-    ``refusals`` answers come first, with status 429. ``stalled`` holds a stream after its first piece until it is set.
+    ``refusals`` answers come first, with status 429, then those with ``status``. ``stalled`` holds a stream after its
+    first piece until it is set.
     """
 
     whole: Reply
     stream: Reply
     refusals: int = 0
+    status: int = 200
     stalled: threading.Event | None = None
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     port: int = 0
@@ -73,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(429, as_json({"error": {"message": "slow down", "type": "rate_limit_error"}}))
         else:
             wants = bool(asked.get("stream")) or ":stream" in self.path
-            self._send(200, provider.stream if wants else provider.whole)
+            self._send(provider.status, provider.stream if wants else provider.whole)
 
     def _send(self, status: int, reply: Reply) -> None:
         self.send_response(status)

@@ -85,7 +85,7 @@ def _scan(sources: Sequence[Source], cache: Cache, options: Options, progress: P
         item = pickle.loads(made.get(source.path) or known[source.path])  # noqa: S301 - our own
         (facts if isinstance(item, FileFacts) else skipped).append(item)
     progress("resolving", 0, 1)
-    entries = _entries(facts, {source.path: source for source in sources})
+    entries = _entries(facts, {source.path: source for source in sources}, cache)
     progress("resolving", 1, 1)
     return Scan(entries, skipped, len(facts), sum(item.lines for item in facts), len(fresh))
 
@@ -100,12 +100,15 @@ def _read_all(sources: Sequence[Source], options: Options) -> Iterator[tuple[Sou
 # --- entries ----------------------------------------------------------------------------------------------------
 
 
-def _entries(facts: Sequence[FileFacts], sources: Mapping[str, Source]) -> list[Entry]:
+def _entries(facts: Sequence[FileFacts], sources: Mapping[str, Source], cache: Cache) -> list[Entry]:
     graph = CallGraph(Index(facts), sinks.load())
     nodes = graph.build()
-    labels = assign(graph, nodes)
+    chosen = cache.kept("labels") or {}
+    labels, used = assign(graph, nodes, chosen)
+    if used.keys() != chosen.keys():
+        cache.keep("labels", used)
     entries = [_entry(graph, node, labels) for _, node in sorted(nodes.items())]
-    _add_hashes(entries, sources)
+    _add_hashes(entries, sources, cache)
     return sorted(_one_each(entries), key=lambda e: e.key)
 
 
@@ -157,11 +160,20 @@ def _one_each(entries: Iterable[Entry]) -> list[Entry]:
     return list(out.values())
 
 
-def _add_hashes(entries: Sequence[Entry], sources: Mapping[str, Source]) -> None:
-    by_file: dict[str, dict[str, str]] = {}
+def _add_hashes(entries: Sequence[Entry], sources: Mapping[str, Source], cache: Cache) -> None:
+    kept: dict[str, tuple[int, int, dict[str, str]]] = cache.kept("hashes") or {}
+    fresh: dict[str, tuple[int, int, dict[str, str]]] = {}
     for path in {entry.file for entry in entries}:
-        text = read_text(sources[path])
-        by_file[path] = {} if isinstance(text, Skipped) else source_hashes(text)
+        source = sources[path]
+        before = kept.get(path)
+        if before is not None and before[:2] == (source.size, source.mtime_ns):
+            fresh[path] = before
+        else:
+            text = read_text(source)
+            fresh[path] = (source.size, source.mtime_ns, {} if isinstance(text, Skipped) else source_hashes(text))
+    if fresh != kept:
+        cache.keep("hashes", fresh)
+    by_file = {path: hashes for path, (_, _, hashes) in fresh.items()}
     for entry in entries:
         entry.source_hash = by_file[entry.file].get(entry.function, "")
     for entry in entries:

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import astuple
 
 from llmcost_analyzer.callgraph import CallGraph, Node
 from llmcost_analyzer.labelers.choose import Choice, choose
-from llmcost_analyzer.labelers.evidence import Reader
+from llmcost_analyzer.labelers.evidence import Evidence, Reader
 from llmcost_analyzer.values import External, Ref
 
 
-def assign(graph: CallGraph, nodes: Mapping[Ref, Node]) -> dict[Ref, Choice]:
-    """A label for each function; callees are labelled first, because what they do says what their callers do."""
+def assign(
+    graph: CallGraph, nodes: Mapping[Ref, Node], known: Mapping[bytes, Choice]
+) -> tuple[dict[Ref, Choice], dict[bytes, Choice]]:
+    """A label for each function; callees are labelled first, because what they do says what their callers do.
+
+    Args:
+        graph: the call graph.
+        nodes: its functions.
+        known: choices of the last scan, by the evidence that they rest on.
+
+    Returns:
+        The labels, and the choices to be known to the next scan.
+    """
     reader = Reader(graph)
     out: dict[Ref, Choice] = {}
+    used: dict[bytes, Choice] = {}
     for ref in sorted(nodes, key=lambda r: (nodes[r].hops, r)):
         node = nodes[ref]
-        out[ref] = _declared(graph, ref) or choose(reader.read(node), _callee_labels(node, nodes, out))
-    return out
+        evidence, callees = reader.read(node), _callee_labels(node, nodes, out)
+        key = _key(evidence, callees)
+        choice = used[key] = known.get(key) or choose(evidence, callees)
+        out[ref] = _declared(graph, ref) or choice
+    return out, used
+
+
+def _key(evidence: Evidence, callees: Mapping[str, float]) -> bytes:
+    """The same for the same evidence, whatever the order of its sets."""
+    values = [sorted(v) if isinstance(v, frozenset) else v for v in astuple(evidence)]
+    return hashlib.sha256(repr((values, sorted(callees.items()))).encode("utf-8", "surrogatepass")).digest()
 
 
 def _declared(graph: CallGraph, ref: Ref) -> Choice | None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from opentelemetry import metrics
+from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from llmcost import semconv
@@ -22,20 +23,24 @@ from llmcost.semconv import Metric
 
 Attributes = dict[str, Any]
 
-LOCK: Final = threading.Lock()
-"""Guards every sum. It is free after a fork, whoever held it."""
+LOCK: Final = threading.RLock()
+"""Guards every sum. It is free after a fork, whoever held it; re-entrant, since a signal handler may make a call."""
 
 os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
 
 
 class Sum:
-    """The running sum of one attribute set. Add to it under :data:`LOCK`."""
+    """The running sum of one attribute set. Add to it under :data:`LOCK`.
 
-    __slots__ = ("attributes", "value")
+    ``context`` holds the span of the call that was added last, so that the exemplar of a collection points at it.
+    """
+
+    __slots__ = ("attributes", "context", "value")
 
     def __init__(self, attributes: Attributes) -> None:
         self.attributes = attributes
         self.value: float = 0
+        self.context: Context | None = None
 
 
 class Sums:
@@ -54,7 +59,9 @@ class Sums:
     def observe(self, _: CallbackOptions) -> Iterable[Observation]:
         """What the SDK asks for when it collects; sets that nothing was added to are left out."""
         with LOCK:
-            return [Observation(each.value, each.attributes) for each in self._sums.values() if each.value]
+            return [
+                Observation(each.value, each.attributes, each.context) for each in self._sums.values() if each.value
+            ]
 
 
 class Instruments:

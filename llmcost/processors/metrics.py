@@ -95,8 +95,10 @@ class MetricsSpanProcessor(SpanProcessor):
         total = call.cost.total
         with LOCK:
             series.calls.value += 1
+            series.calls.context = context
             if total is not None:
                 series.cost.value += total
+                series.cost.context = context
             elif call.cost.status == "unpriced":
                 series.unpriced.value += 1
         if total is not None:

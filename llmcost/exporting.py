@@ -6,7 +6,7 @@ import atexit
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -48,20 +48,6 @@ DELTA: Final[dict[type, AggregationTemporality]] = {
     ObservableUpDownCounter: AggregationTemporality.CUMULATIVE,
 }
 """Money leaves as delta: the sums of short-lived processes add up, which cumulative counters lose."""
-
-
-def endpoint_of(config: Config, environ: Mapping[str, str]) -> str | None:
-    """The OTLP endpoint that is configured by argument or ``OTEL_*``; None means that nothing may connect."""
-    if config.endpoint:
-        return config.endpoint
-    for name in (
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-    ):
-        if environ.get(name):
-            return environ[name]
-    return None
 
 
 def has_provider() -> bool:

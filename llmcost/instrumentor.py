@@ -11,7 +11,6 @@ from typing import Any, Final
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from llmcost import config as settings
-from llmcost import exporting
 from llmcost.calls import Cost, Usage
 from llmcost.config import Config
 from llmcost.exchange.engine import active
@@ -62,11 +61,19 @@ def observe(**arguments: Any) -> None:
         if config != runtime.config:
             log.warning("llmcost: already observing; settings that differ now are not applied: %s", _changed(config))
         return
-    endpoint = exporting.endpoint_of(config, os.environ)
-    if endpoint is not None and tracer_provider is None and not exporting.has_provider():
+    endpoint = settings.endpoint_of(config, os.environ)
+    if endpoint is not None and tracer_provider is None:
+        _export(config, endpoint)
+    LLMCostInstrumentor().instrument(tracer_provider=tracer_provider, meter_provider=meter_provider, **arguments)
+
+
+def _export(config: Config, endpoint: str) -> None:
+    """Set providers up, unless the application has; imported here, since the metrics SDK and exporters are heavy."""
+    from llmcost import exporting
+
+    if not exporting.has_provider():
         runtime.exporting = exporting.Exporting(config, endpoint)
         exporting.flush_on_sigterm(runtime.force_flush)
-    LLMCostInstrumentor().instrument(tracer_provider=tracer_provider, meter_provider=meter_provider, **arguments)
 
 
 def _changed(config: Config) -> str:

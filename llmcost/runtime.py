@@ -6,12 +6,12 @@ import atexit
 import functools
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import metrics, trace
 
 from llmcost import config as settings
-from llmcost import exporting, semconv
+from llmcost import semconv
 from llmcost.calls import UNATTRIBUTED, Cost, Usage
 from llmcost.config import Config
 from llmcost.exchange.clients import hooks
@@ -21,13 +21,16 @@ from llmcost.pricing import LOCAL_FILE, LOCK_FILE, PriceBook, PriceSources
 from llmcost.processors.fan_out import FanOut
 from llmcost.processors.metrics import MetricsSpanProcessor
 from llmcost.processors.second_door import SecondDoor
-from llmcost.processors.store import StoreSpanProcessor
 from llmcost.providers import registry
 from llmcost.sections import Sections
 from llmcost.tracing.http_spans import HttpSpans
 from llmcost.tracing.label_entry import LabelEntry
 from llmcost.tracing.log_call import CallLog, Recorder
 from llmcost.tracing.propagation import ThreadContext
+
+if TYPE_CHECKING:
+    from llmcost.exporting import Exporting
+    from llmcost.processors.store import StoreSpanProcessor
 
 _STORE_EXPORTER: Final = "llmcost"
 
@@ -38,7 +41,7 @@ class Runtime:
     def __init__(self) -> None:
         self.config: Config | None = None
         self.observers = FanOut()
-        self.exporting: exporting.Exporting | None = None
+        self.exporting: Exporting | None = None
         self.store: StoreSpanProcessor | None = None
         self.call_log = CallLog(_idle())
         self._carriers: tuple[ThreadContext | LabelEntry | HttpSpans, ...] = ()
@@ -62,6 +65,8 @@ class Runtime:
             self.observers.add(MetricsSpanProcessor(meter_provider))
         folder = store_folder(config, tracer_provider)
         if folder is not None:
+            from llmcost.processors.store import StoreSpanProcessor  # with SQLite: only where there is a store
+
             self.store = StoreSpanProcessor.at(folder)
             self.observers.add(self.store)
         sections = Sections(config.map_path, default_label=config.default_label)
@@ -138,7 +143,7 @@ def store_folder(config: Config, tracer_provider: object | None) -> Path | None:
     names = os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")
     if _STORE_EXPORTER in names:
         return settings.DEFAULT_STORE.resolve()
-    exported = tracer_provider is not None or exporting.endpoint_of(config, os.environ) is not None
+    exported = tracer_provider is not None or settings.endpoint_of(config, os.environ) is not None
     return None if exported else settings.DEFAULT_STORE.resolve()
 
 

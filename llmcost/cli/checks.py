@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from llmcost import config, exporting, sections
+from llmcost import config, sections
 from llmcost.errors import LLMCostError
 from llmcost.exchange.clients import TABLE
 from llmcost.report.words import plain, plural
@@ -217,7 +217,7 @@ def _store(around: Surroundings) -> Iterator[Finding]:
 
 
 def _exporter(around: Surroundings) -> Iterator[Finding]:
-    endpoint = exporting.endpoint_of(around.settings, around.environ)
+    endpoint = config.endpoint_of(around.settings, around.environ)
     if endpoint is None:
         yield Finding("exporter", True, "no OTLP endpoint is configured: calls go to the local store")
         return

@@ -59,7 +59,9 @@ def test_the_snapshot_is_made_from_the_named_release() -> None:
     if path is None:
         pytest.skip("litellm is not installed")
     raw = json.loads(path.read_text(encoding="utf-8"))
-    assert pack(PriceMap(only_needed(raw), read(maps.SNAPSHOT).meta)) == maps.SNAPSHOT.read_bytes()
+    packed = pack(PriceMap(only_needed(raw), read(maps.SNAPSHOT).meta))
+    # The ninth byte names the system that compressed it; Python releases differ in it.
+    assert gzip.decompress(packed) == gzip.decompress(maps.SNAPSHOT.read_bytes())
 
 
 def test_a_named_map_replaces_the_shipped_one_plain_or_compressed(tmp_path: Path) -> None:

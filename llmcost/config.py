@@ -165,6 +165,8 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "capture_content": ("NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT"),
 }
 _TABLES: Final = frozenset({"headers", "prices", "hosts", "deployments"})
+_PATHS: Final = {"map_path": False, "price_map": True, "root": True}
+"""Settings that name a file or folder, and whether it must be there."""
 _TEXTS: Final = frozenset({"endpoint", "service_name", "default_label", "run_id"})
 
 
@@ -179,8 +181,8 @@ def _checked(where: str, key: str, value: Any, base: Path) -> Any:
         raise ConfigError(f"{where}: {value!r} is none of {', '.join(_CHOICES[key])}")
     if key == "store":
         return _store(value, base)
-    if key in ("map_path", "price_map", "root"):
-        return (base / Path(value)).resolve()
+    if key in _PATHS:
+        return _path(where, value, base, must_exist=_PATHS[key])
     if key == "metrics":
         return _switch(where, value)
     if key == "profiles":
@@ -192,6 +194,15 @@ def _checked(where: str, key: str, value: Any, base: Path) -> Any:
     if key in _TEXTS and not isinstance(value, str):
         raise ConfigError(f"{where}: expected text, got {value!r}")
     return value
+
+
+def _path(where: str, value: Any, base: Path, *, must_exist: bool) -> Path:
+    if not isinstance(value, str | Path):
+        raise ConfigError(f"{where}: expected a path, got {value!r}")
+    path = (base / Path(value)).resolve()
+    if must_exist and not path.exists():
+        raise ConfigError(f"{where}: no such file: {path}")
+    return path
 
 
 def _store(value: Any, base: Path) -> Path | Literal["auto"] | None:

@@ -13,6 +13,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from llmcost import config as settings
 from llmcost.calls import Cost, Usage
 from llmcost.config import Config
+from llmcost.errors import LLMCostError
 from llmcost.exchange.engine import active
 from llmcost.exchange.guard import log
 from llmcost.runtime import default_prices, runtime
@@ -32,10 +33,15 @@ class LLMCostInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         return _NO_DEPENDENCIES
 
     def _instrument(self, **kwargs: Any) -> None:
-        kwargs.pop("skip_dep_check", None)
+        launched = kwargs.pop("skip_dep_check", False)  # so does opentelemetry-instrument call it
         tracer_provider = kwargs.pop("tracer_provider", None)
         meter_provider = kwargs.pop("meter_provider", None)
-        runtime.start(settings.load(kwargs), tracer_provider, meter_provider)
+        try:
+            runtime.start(settings.load(kwargs), tracer_provider, meter_provider)
+        except LLMCostError as error:
+            if not launched:
+                raise
+            log.error("llmcost: %s; nothing is recorded", error)
 
     def _uninstrument(self, **_: Any) -> None:
         runtime.stop()

@@ -10,12 +10,16 @@ from pathlib import Path
 
 def _start() -> None:
     try:
+        from llmcost.errors import LLMCostError
         from llmcost.exchange.guard import guard
         from llmcost.instrumentor import observe
     except ImportError:  # an interpreter that llmcost is not installed for
         return
     with guard("bootstrap"):
-        observe()
+        try:
+            observe()
+        except LLMCostError as error:  # what the user can mend is one line; the program runs
+            sys.stderr.write(f"llmcost: {error}; nothing is recorded\n")
 
 
 def _next_sitecustomize() -> None:

@@ -18,7 +18,7 @@ from rich.console import Console
 from llmcost import config
 from llmcost.errors import ConfigError, StoreError
 from llmcost.store.database import reading
-from llmcost.store.dimensions import DIMENSIONS
+from llmcost.store.dimensions import DIMENSIONS, SAME
 from llmcost.store.filters import Filter, moment
 from llmcost.store.fold import fold
 from llmcost.store.paths import FOLDER_NAME, StoreFolder, find
@@ -171,7 +171,7 @@ def known_key(connection: sqlite3.Connection, option: str, key: str) -> None:
     Raises:
         ConfigError: naming what there is.
     """
-    if key in DIMENSIONS:
+    if key in DIMENSIONS or key in SAME:
         return
     keys = context_keys(connection)
     if key not in keys:

@@ -14,6 +14,7 @@ import typer
 
 from llmcost import bootstrap, config, semconv
 from llmcost.errors import ConfigError
+from llmcost.runtime import price_book
 
 _BOOTSTRAP: Final = str(Path(bootstrap.__file__).parent)
 
@@ -51,6 +52,6 @@ def run(
 ) -> None:
     """Run a program unchanged and record what its LLM calls cost. Then see: llmcost report."""
     command = command_of(arguments)
-    config.load()
+    price_book(config.load()).check()
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     os.execvpe(command[0], command, environment(os.environ, run_id))  # noqa: S606

@@ -45,7 +45,7 @@ def label(root: Path, entries: list[Entry], wish: Wish) -> None:
     tokens = sum(question.tokens for question in asked)
     estimate = _price(wish.model, tokens, ai.ANSWER_TOKENS * len(asked))
     if estimate is None and wish.max_usd is not None:
-        raise ConfigError(f"--max-usd: no price is known for {wish.model}; set one in [tool.llmcost.prices]")
+        raise ConfigError(f"--max-usd: no price is known for {wish.model}; set one in llmcost.toml, [prices]")
     cost = "at a price that is not known" if estimate is None else f"for about ${estimate:.4f}"
     print(f"{len(asked)} functions, about {tokens:,} tokens, would go to {wish.model} {cost}.", file=sys.stderr)
     if not wish.yes and not typer.confirm("Send them?", err=True):

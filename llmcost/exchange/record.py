@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from llmcost.calls import NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome, Usage
+from llmcost.errors import PriceMapError
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.spans import CallSpan
 from llmcost.exchange.started import Ended, Started
@@ -134,7 +135,10 @@ def _money(
         engine.rates.learn(request, facts, ended.measure)
     if usage is None and facts.provider_cost is None:
         return NO_USAGE, _without_usage(outcome), ()
-    cost, parts = _priced(engine, ended.started, facts, usage or NO_USAGE)
+    try:
+        cost, parts = _priced(engine, ended.started, facts, usage or NO_USAGE)
+    except PriceMapError as error:  # the call is recorded all the same: unknown is not lost
+        return usage or NO_USAGE, Cost("unpriced", note=str(error)), ()
     return usage or NO_USAGE, _status(cost, estimated, outcome), parts
 
 

@@ -117,6 +117,14 @@ class PriceBook:
             check(sources.lock, prices)
         return prices
 
+    def check(self) -> None:
+        """Read the map now, so that what is wrong with it is said at the start.
+
+        Raises:
+            PriceMapError: naming the file that cannot be read.
+        """
+        _ = self.map
+
     @cached_property
     def _filling(self) -> PriceMap | None:
         return pricemap.read_litellm() if self.sources.fill else None
@@ -280,7 +288,7 @@ class PriceBook:
         known = f"; nearest known: {', '.join(near)}" if near else ""
         whose = f" of {request.provider}" if request.provider else ""
         name = name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 1]}…"
-        return f"no price for {name!r}{whose}; set one in [tool.llmcost.prices.{json.dumps(name)}]{known}"
+        return f"no price for {name!r}{whose}; set one in llmcost.toml, [prices.{json.dumps(name)}]{known}"
 
 
 def _lists_only_zeros(entry: Entry) -> bool:

@@ -48,16 +48,18 @@ _KNOWN: Final = (
     Dimension("agent", "origin", "agent", "Agent"),
     Dimension("workflow", "origin", "workflow", "Workflow"),
     Dimension("conversation", "origin", "conversation_id", "Conversation"),
-    Dimension("section", "origin", "section_path", "Path"),
+    Dimension("path", "origin", "section_path", "Path"),
     Dimension("day", "quarter", "quarter", "Day"),
     Dimension("hour", "quarter", "quarter", "Hour"),
 )
 DIMENSIONS: Final = {dimension.name: dimension for dimension in _KNOWN}
+SAME: Final = {"section": "label"}
+"""What a person calls a dimension whose name in the store is another."""
 
 
 def dimension(name: str) -> Dimension:
     """The dimension of that name; a name not in the table is a context key."""
-    known = DIMENSIONS.get(name)
+    known = DIMENSIONS.get(SAME.get(name, name))
     if known is not None:
         return known
     value = "coalesce((SELECT CAST(value AS TEXT) FROM json_each(nullif(context, '')) WHERE key = ?), '')"

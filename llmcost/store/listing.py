@@ -23,14 +23,18 @@ def all_calls(connection: sqlite3.Connection, wanted: Filter, limit: int | None 
 
 
 def one(connection: sqlite3.Connection, call_id: str) -> Call | None:
-    """A call by its id, or by the beginning of its id where only one has that; None where there is none."""
-    rows = connection.execute(
-        "SELECT line FROM calls JOIN records USING (seq) WHERE id >= ? AND id < ? LIMIT 2",
-        (call_id, call_id + "\U0010ffff"),
-    ).fetchall()
-    exact = connection.execute("SELECT line FROM calls JOIN records USING (seq) WHERE id = ?", (call_id,)).fetchall()
-    found = exact or rows
-    return decode(found[0][0]) if len(found) == 1 else None
+    """A call by its id, or by the beginning or the end of its id (as lists show it) where only one has that; None where
+    there is none."""
+    query = "SELECT line FROM calls JOIN records USING (seq) WHERE"
+    for condition, parameters in (
+        ("id = ?", (call_id,)),
+        ("id >= ? AND id < ? LIMIT 2", (call_id, call_id + "\U0010ffff")),
+        ("substr(id, -length(?)) = ? LIMIT 2", (call_id, call_id)),
+    ):
+        found = connection.execute(f"{query} {condition}", parameters).fetchall()
+        if found:
+            return decode(found[0][0]) if len(found) == 1 else None
+    return None
 
 
 def _calls(connection: sqlite3.Connection, wanted: Filter, order: str, limit: int | None) -> Iterator[Call]:

@@ -187,3 +187,15 @@ def test_requests_that_cannot_be_read_are_counted(url: str, unseen: int, tmp_pat
 
 def mock_ok(httpx: Any) -> Any:
     return httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+
+
+def test_a_price_map_that_cannot_be_read_loses_no_call(tmp_path: Path) -> None:
+    broken = tmp_path / "prices.json"
+    broken.write_text("{", encoding="utf-8")
+    httpx = importlib.import_module("httpx2")
+    answer = {"id": "c", "model": "gpt-5-mini", "choices": [{"index": 0, "finish_reason": "stop"}], "usage": USAGE}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    with observed(price_map=str(broken)) as seen, httpx.Client(transport=transport) as client:
+        client.post(f"{BASE}/chat/completions", json={"model": "gpt-5-mini", "messages": []})
+    assert (seen.call.cost.status, seen.call.usage.input_tokens) == ("unpriced", 1000)
+    assert str(broken) in (seen.call.cost.note or "")

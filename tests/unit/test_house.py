@@ -89,6 +89,7 @@ def test_the_sample_settings_load_and_name_every_setting() -> None:
 
 def test_settings_that_are_commented_out_in_the_sample_are_valid_too(tmp_path: Path) -> None:
     text = (DOCS / "reference" / "llmcost.toml").read_text(encoding="utf-8")
+    (tmp_path / "prices.json").write_text("{}", encoding="utf-8")
     everything = tmp_path / "llmcost.toml"
     everything.write_text(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE), encoding="utf-8")
     loaded = config.load(environ={"LLMCOST_CONFIG": str(everything)})

@@ -78,7 +78,7 @@ def test_case_5b_an_opaque_profile_is_unpriced_and_says_how_to_price_it(
     assert (cost.status, cost.total) == ("unpriced", None)
     assert cost.note is not None
     assert name in cost.note
-    assert "tool.llmcost.prices" in cost.note
+    assert "in llmcost.toml, [prices." in cost.note
     assert unpriced[BEDROCK, name] == before + 2
     assert len([record for record in caplog.records if name in record.getMessage()]) <= 1
 

@@ -55,7 +55,7 @@ VALUE_OF: dict[str, Any] = {
     "agent": lambda c: c.attribution.agent or "",
     "workflow": lambda c: c.attribution.workflow or "",
     "conversation": lambda c: c.attribution.conversation_id or "",
-    "section": lambda c: c.attribution.section_path or "",
+    "path": lambda c: c.attribution.section_path or "",
     "day": lambda c: datetime.fromtimestamp(c.started_ns // 10**9, UTC).strftime("%Y-%m-%d"),
     "hour": lambda c: datetime.fromtimestamp(c.started_ns // 10**9, UTC).strftime("%Y-%m-%d %H:00%z"),
     "task": lambda c: c.attribution.context.get("task", ""),

@@ -45,6 +45,7 @@ class Runtime:
         self.store: StoreSpanProcessor | None = None
         self.call_log = CallLog(_idle())
         self._carriers: tuple[ThreadContext | LabelEntry | HttpSpans, ...] = ()
+        self._door: SecondDoor | None = None
         self._at_exit = False
 
     @property
@@ -80,12 +81,13 @@ class Runtime:
             with guard(f"start.{type(carrier).__name__}"):
                 carrier.install()
         if config.second_door:
-            _open_second_door(config, self.observers, tracer_provider)
+            self._door = _second_door(config, self.observers, tracer_provider)
         active.engine = engine
         hooks.install()
         if not self._at_exit:
             self._at_exit = True
             atexit.register(self.finish_open_calls)
+            os.register_at_fork(after_in_child=_forget_open_calls)
 
     def stop(self) -> None:
         """Take the hooks out, finish what is open, flush and end what llmcost set up."""
@@ -94,6 +96,8 @@ class Runtime:
             with guard(f"stop.{type(carrier).__name__}"):
                 carrier.uninstall()
         self._carriers = ()
+        if self._door is not None:
+            self._door.close()
         self.finish_open_calls()
         active.engine = None
         self.call_log = CallLog(_idle())
@@ -143,7 +147,9 @@ def store_folder(config: Config, tracer_provider: object | None) -> Path | None:
     names = os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")
     if _STORE_EXPORTER in names:
         return settings.DEFAULT_STORE.resolve()
+    disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     exported = tracer_provider is not None or settings.endpoint_of(config, os.environ) is not None
+    exported = exported and not disabled
     return None if exported else settings.DEFAULT_STORE.resolve()
 
 
@@ -216,10 +222,17 @@ def _idle() -> Recorder:
     )
 
 
-def _open_second_door(config: Config, observers: FanOut, tracer_provider: trace.TracerProvider | None) -> None:
+def _second_door(config: Config, observers: FanOut, tracer_provider: trace.TracerProvider | None) -> SecondDoor:
+    door = SecondDoor(config.second_door, observers)
     add = getattr(tracer_provider or trace.get_tracer_provider(), "add_span_processor", None)
     if add is not None:
-        add(SecondDoor(config.second_door, observers))
+        add(door)
+    return door
+
+
+def _forget_open_calls() -> None:
+    if active.engine is not None:
+        active.engine.forget()
 
 
 runtime: Final = Runtime()

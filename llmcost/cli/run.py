@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,17 +19,20 @@ from llmcost.runtime import price_book
 _BOOTSTRAP: Final = str(Path(bootstrap.__file__).parent)
 
 
-def environment(environ: Mapping[str, str], run_id: str) -> dict[str, str]:
+def environment(environ: Mapping[str, str], run_id: str, said: Collection[str] = ()) -> dict[str, str]:
     """The environment of an observed program: our ``sitecustomize`` first on the path, a store and a run id.
 
-    It stays in place for the processes that the program starts, such as workers and reloaders.
+    What the settings file says itself (``said``) is left to it. The path stays in place for the processes that the
+    program starts, such as workers and reloaders.
     """
     out = dict(environ)
     paths = [entry for entry in out.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != _BOOTSTRAP]
     out["PYTHONPATH"] = os.pathsep.join([_BOOTSTRAP, *paths])
     out.setdefault(semconv.ENV_RUN_ID.name, run_id)
-    out.setdefault(semconv.ENV_STORE.name, str(config.DEFAULT_STORE.resolve()))
-    out.setdefault(semconv.ENV_HTTP_SPANS.name, "off")
+    if "store" not in said:
+        out.setdefault(semconv.ENV_STORE.name, str(config.DEFAULT_STORE.resolve()))
+    if "http_spans" not in said:
+        out.setdefault(semconv.ENV_HTTP_SPANS.name, "off")
     return out
 
 
@@ -53,5 +56,6 @@ def run(
     """Run a program unchanged and record what its LLM calls cost. Then see: llmcost report."""
     command = command_of(arguments)
     price_book(config.load()).check()
+    _, said = config.read_file(os.environ, Path.cwd())
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    os.execvpe(command[0], command, environment(os.environ, run_id))  # noqa: S606
+    os.execvpe(command[0], command, environment(os.environ, run_id, said))  # noqa: S606

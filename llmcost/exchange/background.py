@@ -48,9 +48,12 @@ class Background:
         """A poll has answered: end the call that it asked for, unless that still runs."""
         waiting = self._waiting.get(facts.id or "")
         call = waiting.resume(facts) if waiting is not None else None
-        if waiting is not None and call is not None:
-            self._waiting.pop(facts.id or "", None)
-            waiting.show(call)
+        if waiting is not None and call is not None and self._waiting.pop(facts.id or "", None) is not None:
+            waiting.show(call)  # of two polls at once, the one that took the entry
+
+    def forget(self) -> None:
+        """In a forked child: what waits is the parent's."""
+        self._waiting.clear()
 
     def give_up(self) -> None:
         """Show what was never polled."""

@@ -40,6 +40,9 @@ class Finishable(Protocol):
     def finish(self, outcome: str, error: BaseException | None = None) -> None:
         """End the call, once."""
 
+    def abandon(self) -> None:
+        """It is somebody else's: no ending will count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -96,6 +99,15 @@ class Engine:
         """Finish the calls whose streams were garbage-collected. A finaliser only queues: it may run anywhere."""
         while not self.dropped.empty():
             self.dropped.get_nowait().finish("collected")
+
+    def forget(self) -> None:
+        """In a forked child: the calls that are open belong to the parent, which will finish them."""
+        for call in self.open_streams.values():
+            call.abandon()
+        self.open_streams.clear()
+        while not self.dropped.empty():
+            self.dropped.get_nowait().abandon()
+        self.background.forget()
 
     def close(self) -> None:
         """Finish what is still open, at the end of the program."""

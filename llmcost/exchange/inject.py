@@ -27,7 +27,7 @@ def with_usage_asked(body: bytes) -> bytes | None:
         return None
     options = request.get("stream_options")
     request["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    return json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(request, separators=(",", ":")).encode()
 
 
 class HiddenUsageChunk:

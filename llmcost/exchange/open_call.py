@@ -144,6 +144,10 @@ class OpenCall:
         if where in content.IN_EVENT:
             content.emit(attributes, self.span.exemplar_context())
 
+    def abandon(self) -> None:
+        """The call belongs to the process that this one was forked from: no ending counts here."""
+        self._open.clear()
+
     @property
     def finished(self) -> bool:
         """Whether the call has ended."""

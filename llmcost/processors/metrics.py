@@ -33,7 +33,7 @@ class ModelNames:
         key = (call.provider, model)
         if key in self._known:
             return model
-        succeeded = call.status_code is not None and call.status_code < 400
+        succeeded = call.error_type is None and (call.status_code or 200) < 400
         if succeeded and len(self._known) < self._limit:
             self._known.add(key)
             return model

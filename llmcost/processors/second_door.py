@@ -34,6 +34,10 @@ class SecondDoor(SpanProcessor):
         self._scopes = frozenset(scopes)
         self._observe = observe
 
+    def close(self) -> None:
+        """Count nothing any more; a processor can't be taken off its provider."""
+        self._scopes = frozenset()
+
     def on_end(self, span: ReadableSpan) -> None:
         """Count a span of an opened scope that the flow has not counted."""
         with guard("second_door"):

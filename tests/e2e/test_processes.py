@@ -195,3 +195,46 @@ def test_fifty_short_scripts_sum_to_the_cent(tmp_path: Path, receiver: Received)
     assert_exact(tmp_path, 150)
     assert receiver.total("llmcost.calls") == 150
     assert receiver.total("llm.cost") == pytest.approx(150 * COST, rel=1e-9)
+
+
+OPEN_STREAM = """
+import os
+def stream():
+    parts = iter([b'data: {"id":"c","model":"gpt-5-mini","choices":[{"index":0,"delta":{"content":"a"}}]}\\n\\n'] * 5)
+    headers = {"content-type": "text/event-stream"}
+    made = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, content=parts)))
+    body = {"model": "gpt-5-mini", "messages": [], "stream": True}
+    request = made.build_request("POST", "https://api.openai.com/v1/chat/completions", json=body)
+    return made.send(request, stream=True)
+response = stream()
+next(response.iter_raw())
+for _ in range(3):
+    pid = os.fork()
+    if pid == 0:
+        del response
+        raise SystemExit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+response.close()
+"""
+
+
+def test_a_stream_that_is_open_at_a_fork_stays_the_parents(tmp_path: Path) -> None:
+    done = run([*RUN, write(tmp_path, OPEN_STREAM)], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert report(tmp_path)["total"]["calls"] == 1
+
+
+def test_calls_are_stored_where_an_endpoint_is_set_and_the_sdk_is_disabled(tmp_path: Path) -> None:
+    app = write(tmp_path, "import llmcost\nllmcost.observe()\ncalls(4)\n")
+    env = {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    done = run([sys.executable, app], tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert_exact(tmp_path, 4)
+
+
+def test_the_settings_file_names_the_store_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "llmcost.toml").write_text('store = "costs"\n', encoding="utf-8")
+    done = run([*RUN, write(tmp_path, "calls(2)\n")], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert_exact(tmp_path, 2)
+    assert not (tmp_path / ".llmcost" / "spool").exists()

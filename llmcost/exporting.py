@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Any, Final
@@ -116,11 +117,20 @@ class Exporting:
 
 
 def _in_parallel(seconds: float, *works: Callable[[], Any]) -> None:
-    threads = [threading.Thread(target=work, daemon=True, name="llmcost-export") for work in works]
+    """Run all at once and wait for them together. Python 3.12 starts no thread once the interpreter ends: then one
+    after the other, each within its exporter's own time."""
+    deadline = time.monotonic() + seconds
+    threads = []
+    for work in works:
+        thread = threading.Thread(target=work, daemon=True, name="llmcost-export")
+        try:
+            thread.start()
+        except RuntimeError:
+            work()
+        else:
+            threads.append(thread)
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(seconds)
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _exporters(config: Config, endpoint: str) -> tuple[SpanExporter, MetricExporter]:

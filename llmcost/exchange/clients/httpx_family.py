@@ -75,18 +75,28 @@ def _form_fields(parts: list[Any], boundary: bytes) -> bytes:
     return out + b"--" + boundary + b"--\r\n"
 
 
+class _Tapped:
+    """What both streams share: the stream inside, the call that sees it, and the end of one that was dropped."""
+
+    def __init__(self, inner: Any, call: OpenCall) -> None:
+        self._inner = inner
+        self._call = call
+
+    def __del__(self) -> None:
+        """Runs in the garbage collector, at any allocation, perhaps under a lock of ours: it only queues."""
+        call = getattr(self, "_call", None)
+        if call is not None and not call.finished:
+            call.engine.dropped.put(call)
+
+
 def _tapped_streams(module: ModuleType) -> tuple[type[Any], type[Any]]:
     """The two stream classes; they must derive from the module's own, which the client checks for."""
     return _tapped_sync(module), _tapped_async(module)
 
 
 def _tapped_sync(module: Any) -> type[Any]:
-    class TappedStream(module.SyncByteStream):  # type: ignore[misc]
+    class TappedStream(_Tapped, module.SyncByteStream):  # type: ignore[misc]
         """A response body that shows its bytes to a call while the program reads them."""
-
-        def __init__(self, inner: Any, call: OpenCall) -> None:
-            self._inner = inner
-            self._call = call
 
         def __iter__(self) -> Iterator[bytes]:
             call = self._call
@@ -108,19 +118,12 @@ def _tapped_sync(module: Any) -> type[Any]:
             finally:
                 self._call.finish("closed")
 
-        def __del__(self) -> None:
-            _drop(self)
-
     return TappedStream
 
 
 def _tapped_async(module: Any) -> type[Any]:
-    class TappedAsyncStream(module.AsyncByteStream):  # type: ignore[misc]
+    class TappedAsyncStream(_Tapped, module.AsyncByteStream):  # type: ignore[misc]
         """The same for asynchronous code."""
-
-        def __init__(self, inner: Any, call: OpenCall) -> None:
-            self._inner = inner
-            self._call = call
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             call = self._call
@@ -142,17 +145,7 @@ def _tapped_async(module: Any) -> type[Any]:
             finally:
                 self._call.finish("closed")
 
-        def __del__(self) -> None:
-            _drop(self)
-
     return TappedAsyncStream
-
-
-def _drop(stream: Any) -> None:
-    """Runs in the garbage collector, at any allocation, perhaps under a lock of ours: it only queues."""
-    call = getattr(stream, "_call", None)
-    if call is not None and not call.finished:
-        call.engine.dropped.put(call)
 
 
 def _wrap_send(module: ModuleType, original: Any) -> Any:

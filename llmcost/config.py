@@ -101,20 +101,6 @@ def load(
     return replace(Config(), **merged)
 
 
-def endpoint_of(config: Config, environ: Mapping[str, str]) -> str | None:
-    """The OTLP endpoint that is configured by argument or ``OTEL_*``; None means that nothing may connect."""
-    if config.endpoint:
-        return config.endpoint
-    for name in (
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-    ):
-        if environ.get(name):
-            return environ[name]
-    return None
-
-
 def read_file(environ: Mapping[str, str], directory: Path) -> tuple[Path | None, dict[str, Any]]:
     """The nearest settings file at or above ``directory`` and its table; ``(None, {})`` where there is none."""
     named = environ.get(semconv.ENV_CONFIG.name)

@@ -11,14 +11,18 @@ from typing import Any, Final
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from llmcost import config as settings
+from llmcost import signals, termination
 from llmcost.calls import Cost, Usage
 from llmcost.config import Config
 from llmcost.errors import LLMCostError
 from llmcost.exchange.engine import active
 from llmcost.exchange.guard import log
+from llmcost.processors import instruments
 from llmcost.runtime import default_prices, runtime
 from llmcost.tracing.log_call import LoggedCall
 
+_LAUNCHERS: Final = frozenset({"skip_dep_check", "raise_exception_on_conflict"})
+"""Arguments of ``instrument`` that only ``opentelemetry-instrument`` gives."""
 _NO_DEPENDENCIES: Final[Collection[str]] = ()
 
 
@@ -32,12 +36,21 @@ class LLMCostInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         """None: every client is optional, and hooked when it is imported."""
         return _NO_DEPENDENCIES
 
+    def instrument(self, **kwargs: Any) -> None:
+        """Switch it on. What the base class takes out of the arguments tells that a launcher calls."""
+        launched = not _LAUNCHERS.isdisjoint(kwargs)
+        super().instrument(**kwargs, _launched=launched)
+
     def _instrument(self, **kwargs: Any) -> None:
-        launched = kwargs.pop("skip_dep_check", False)  # so does opentelemetry-instrument call it
+        launched = kwargs.pop("_launched", False)
         tracer_provider = kwargs.pop("tracer_provider", None)
         meter_provider = kwargs.pop("meter_provider", None)
         try:
             runtime.start(settings.load(kwargs), tracer_provider, meter_provider)
+            if termination.is_exporting():
+                termination.flush_at_the_end(runtime.write)
+            if launched and signals.is_cumulative(os.environ):
+                os.register_at_fork(after_in_child=instruments.begin_anew)
         except LLMCostError as error:
             if not launched:
                 raise
@@ -67,19 +80,18 @@ def observe(**arguments: Any) -> None:
         if config != runtime.config:
             log.warning("llmcost: already observing; settings that differ now are not applied: %s", _changed(config))
         return
-    endpoint = settings.endpoint_of(config, os.environ)
-    if endpoint is not None and tracer_provider is None:
-        _export(config, endpoint)
+    if tracer_provider is None and signals.exported(config, os.environ):
+        _export(config)
     LLMCostInstrumentor().instrument(tracer_provider=tracer_provider, meter_provider=meter_provider, **arguments)
 
 
-def _export(config: Config, endpoint: str) -> None:
+def _export(config: Config) -> None:
     """Set providers up, unless the application has; imported here, since the metrics SDK and exporters are heavy."""
-    from llmcost import exporting
+    from llmcost.exporting import Exporting
 
-    if not exporting.has_provider():
-        runtime.exporting = exporting.Exporting(config, endpoint)
-        exporting.flush_on_sigterm(runtime.force_flush)
+    if runtime.exporting is None:
+        runtime.exporting = Exporting()
+    runtime.exporting.start(config, os.environ)
 
 
 def _changed(config: Config) -> str:
@@ -98,8 +110,7 @@ def shutdown() -> None:
     if instrumentor.is_instrumented_by_opentelemetry:
         instrumentor.uninstrument()
     if runtime.exporting is not None:
-        runtime.exporting.shutdown()
-        runtime.exporting = None
+        runtime.exporting.stop()
 
 
 def price(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import metrics, trace
 
 from llmcost import config as settings
-from llmcost import semconv
+from llmcost import semconv, signals
 from llmcost.calls import UNATTRIBUTED, Cost, Usage
 from llmcost.config import Config
 from llmcost.exchange.clients import hooks
@@ -31,8 +31,6 @@ from llmcost.tracing.propagation import ThreadContext
 if TYPE_CHECKING:
     from llmcost.exporting import Exporting
     from llmcost.processors.store import StoreSpanProcessor
-
-_STORE_EXPORTER: Final = "llmcost"
 
 
 class Runtime:
@@ -112,13 +110,18 @@ class Runtime:
             if active.engine is not None:
                 active.engine.close()
 
-    def force_flush(self) -> None:
-        """Write and send what is waiting."""
-        with guard("runtime.force_flush"):
+    def write(self) -> None:
+        """Finish what was dropped and write what waits for the store."""
+        with guard("runtime.write"):
             if active.engine is not None:
                 active.engine.drain()
             if self.store is not None:
                 self.store.force_flush()
+
+    def force_flush(self) -> None:
+        """Write and send what is waiting."""
+        self.write()
+        with guard("runtime.force_flush"):
             if self.exporting is not None:
                 self.exporting.force_flush()
 
@@ -144,12 +147,10 @@ def store_folder(config: Config, tracer_provider: object | None) -> Path | None:
     """Where the local store is written: as configured, else wherever nothing is exported."""
     if config.store != "auto":
         return config.store
-    names = os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")
-    if _STORE_EXPORTER in names:
+    if signals.STORE_NAME in os.environ.get("OTEL_TRACES_EXPORTER", "").split(","):
         return settings.DEFAULT_STORE.resolve()
     disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    exported = tracer_provider is not None or settings.endpoint_of(config, os.environ) is not None
-    exported = exported and not disabled
+    exported = (tracer_provider is not None and not disabled) or signals.kept(config, os.environ)
     return None if exported else settings.DEFAULT_STORE.resolve()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from llmcost import config, sections
+from llmcost import config, sections, signals
 from llmcost.errors import LLMCostError
 from llmcost.exchange.clients import TABLE
 from llmcost.report.words import plain, plural
@@ -217,23 +217,28 @@ def _store(around: Surroundings) -> Iterator[Finding]:
 
 
 def _exporter(around: Surroundings) -> Iterator[Finding]:
-    endpoint = config.endpoint_of(around.settings, around.environ)
-    if endpoint is None:
+    endpoints = {
+        signals.endpoint_of(signal, around.settings, around.environ)
+        for signal in (signals.TRACES, signals.METRICS)
+        if set(signals.exporters_of(signal, around.settings, around.environ)) & set(signals.OTLP_NAMES)
+    }
+    if not endpoints:
         yield Finding("exporter", True, "no OTLP endpoint is configured: calls go to the local store")
-        return
+    for endpoint in sorted(filter(None, endpoints)):
+        yield _answering(endpoint)
+
+
+def _answering(endpoint: str) -> Finding:
     try:
         host, port = _address(endpoint)
     except ValueError as exc:  # the endpoint is not shown: it may hold a password
-        yield Finding("exporter", False, f"the OTLP endpoint is no address ({exc})", "correct the endpoint")
-        return
+        return Finding("exporter", False, f"the OTLP endpoint is no address ({exc})", "correct the endpoint")
     try:
         socket.create_connection((host, port), CONNECT_SECONDS).close()
     except OSError as exc:
-        yield Finding(
-            "exporter", False, f"{host}:{port} does not answer ({exc})", "start the collector, or correct the endpoint"
-        )
-    else:
-        yield Finding("exporter", True, f"{host}:{port} answers")
+        told = f"{host}:{port} does not answer ({exc})"
+        return Finding("exporter", False, told, "start the collector, or correct the endpoint")
+    return Finding("exporter", True, f"{host}:{port} answers")
 
 
 def _address(endpoint: str) -> tuple[str, int]:

@@ -56,6 +56,12 @@ class Sums:
         with LOCK:
             return self._sums.setdefault(tuple(attributes.values()), Sum(attributes))
 
+    def begin_anew(self) -> None:
+        """Set every sum to 0."""
+        with LOCK:
+            for each in self._sums.values():
+                each.value = 0
+
     def observe(self, _: CallbackOptions) -> Iterable[Observation]:
         """What the SDK asks for when it collects; sets that nothing was added to are left out."""
         with LOCK:
@@ -103,6 +109,14 @@ def instruments_of(provider: metrics.MeterProvider) -> Instruments:
     if found is None:
         found = _of_provider.setdefault(provider, Instruments(provider))
     return found
+
+
+def begin_anew() -> None:
+    """Let all counters start from 0: for a forked child whose readers are cumulative, since what was counted before the
+    fork is the parent's. Readers of deltas need no such thing, and would take it for a fall."""
+    for each in list(_of_provider.values()):
+        for sums in (each.cost, each.calls, each.unpriced, each.unseen):
+            sums.begin_anew()
 
 
 def _observe_errors(_: CallbackOptions) -> Iterable[Observation]:

@@ -13,7 +13,7 @@ from contract.observed import observed
 from opentelemetry.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from llmcost.exporting import DELTA
+from llmcost.exporters import DELTA
 
 URL = "https://api.openai.com/v1/chat/completions"
 COST = (1000 * 0.25 + 200 * 2.0) / 1e6

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
@@ -18,13 +19,16 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 @dataclass
 class Received:
-    """What has arrived: sums of delta counters by name, the last cumulative values by series, and all spans."""
+    """What has arrived: sums of delta counters by name, the last cumulative values by series, all spans, all log texts,
+    and the path and headers of each request."""
 
     port: int = 0
     deltas: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     cumulative: dict[str, dict[tuple[Any, ...], float]] = field(default_factory=lambda: defaultdict(dict))
     spans: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     exemplars: list[tuple[str, str]] = field(default_factory=list)
+    logs: list[str] = field(default_factory=list)
+    headers: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -78,6 +82,15 @@ class Received:
                         ids = {"span_id": span.span_id.hex(), "parent_id": span.parent_span_id.hex()}
                         self.spans.append((span.name, {**attributes, **ids, "scope": scope.scope.name}))
 
+    def take_logs(self, body: bytes) -> None:
+        """Add a logs request."""
+        request = ExportLogsServiceRequest()
+        request.ParseFromString(body)
+        with self.lock:
+            for resource in request.resource_logs:
+                for scope in resource.scope_logs:
+                    self.logs += [record.body.string_value for record in scope.log_records]
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -87,8 +100,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        take = self.received.take_metrics if self.path.endswith("/metrics") else self.received.take_spans
-        take(body)
+        received = self.received
+        takers = {"metrics": received.take_metrics, "logs": received.take_logs}
+        takers.get(self.path.rpartition("/")[2], received.take_spans)(body)
+        received.headers.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()

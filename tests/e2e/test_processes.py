@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e.installed import INSTRUMENT, entry_points_on_path
 from e2e.otlp_receiver import Received, receiving
 from e2e.programs import COST, RUN, environment, run, write
 
 pytestmark = pytest.mark.e2e
+
+Waiting = subprocess.Popen[str]
 
 
 @pytest.fixture
@@ -41,6 +46,18 @@ def assert_exact(folder: Path, calls: int) -> None:
 def exporting_to(receiver: Received, **more: str) -> dict[str, str]:
     """The one variable that a user sets."""
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, **more}
+
+
+def launched(folder: Path, receiver: Received, **more: str) -> dict[str, str]:
+    """The environment of a program under ``opentelemetry-instrument``."""
+    return {
+        **entry_points_on_path(folder / "site"),
+        **exporting_to(receiver),
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED": "true",
+        "LLMCOST_STORE": ".llmcost",
+        **more,
+    }
 
 
 def test_a_plain_run_is_exact_and_connects_nowhere(tmp_path: Path) -> None:
@@ -119,8 +136,10 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_multiprocessing(tmp_path: Path, receiver: Received, method: str) -> None:
-    done = run([*RUN, write(tmp_path, MULTIPROCESSING), method], tmp_path, env=exporting_to(receiver))
+@pytest.mark.parametrize("launcher", [RUN[:-1], INSTRUMENT], ids=["llmcost run", "opentelemetry-instrument"])
+def test_multiprocessing(tmp_path: Path, receiver: Received, method: str, launcher: list[str]) -> None:
+    command: list[str | Path] = [*launcher, sys.executable, write(tmp_path, MULTIPROCESSING), method]
+    done = run(command, tmp_path, env=launched(tmp_path, receiver))
     assert done.returncode == 0, done.stderr
     assert_exact(tmp_path, 24)
     assert receiver.total("llmcost.calls") == 24
@@ -134,17 +153,56 @@ time.sleep(60)
 """
 
 
-def test_sigterm_loses_nothing(tmp_path: Path, receiver: Received) -> None:
-    command = [str(part) for part in [*RUN, write(tmp_path, WAITS)]]
-    env = environment(exporting_to(receiver))
-    with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as process:
+@contextmanager
+def waiting(command: Sequence[str | Path], folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Waiting]:
+    """A program that has made its calls and waits, having said so."""
+    parts = [str(part) for part in command]
+    with subprocess.Popen(parts, cwd=folder, env=environment(env), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_sigterm_loses_nothing(tmp_path: Path, receiver: Received) -> None:
+    with waiting([*RUN, write(tmp_path, WAITS)], tmp_path, exporting_to(receiver)) as process:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == -signal.SIGTERM, "it ends as a process that SIGTERM killed"
     assert_exact(tmp_path, 20)
     assert receiver.total("llmcost.calls") == 20
     assert receiver.total("llm.cost") == pytest.approx(20 * COST)
+
+
+LOGS = """
+import logging
+logging.getLogger("app").warning("about to wait")
+"""
+
+
+def test_sigterm_loses_nothing_of_the_sdks_own_exporters(tmp_path: Path, receiver: Received) -> None:
+    command: list[str | Path] = [*INSTRUMENT, sys.executable, write(tmp_path, LOGS + WAITS)]
+    with waiting(command, tmp_path, launched(tmp_path, receiver)) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == -signal.SIGTERM
+    assert_exact(tmp_path, 20)
+    assert receiver.total("llmcost.calls") == 20
+    assert receiver.total("llm.cost") == pytest.approx(20 * COST)
+    assert sum(span.get("llm.cost.total", 0) for _, span in receiver.spans) == pytest.approx(20 * COST)
+    assert "about to wait" in receiver.logs
+
+
+def test_sigterm_waits_for_a_dead_collector_within_a_bound(tmp_path: Path) -> None:
+    with closing(socket.socket()) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(64)
+        dead = Received(port=silent.getsockname()[1])
+        command: list[str | Path] = [*INSTRUMENT, sys.executable, write(tmp_path, WAITS)]
+        with waiting(command, tmp_path, launched(tmp_path, dead)) as process:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == -signal.SIGTERM, "the exporters' own time-out is 10 seconds, and they try again"
+    assert_exact(tmp_path, 20)
 
 
 HANDLES = """
@@ -159,13 +217,12 @@ time.sleep(60)
 """
 
 
-def test_the_programs_own_handler_is_never_replaced(tmp_path: Path, receiver: Received) -> None:
-    command = [str(part) for part in [*RUN, write(tmp_path, HANDLES)]]
-    env = environment(exporting_to(receiver))
-    with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+@pytest.mark.parametrize("launcher", [RUN[:-1], INSTRUMENT], ids=["llmcost run", "opentelemetry-instrument"])
+def test_the_programs_own_handler_is_never_replaced(tmp_path: Path, receiver: Received, launcher: list[str]) -> None:
+    command: list[str | Path] = [*launcher, sys.executable, write(tmp_path, HANDLES)]
+    with waiting(command, tmp_path, launched(tmp_path, receiver)) as process:
         process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
         assert process.stdout.readline() == "mine\n"
         assert process.wait(20) == 3
     assert_exact(tmp_path, 4)
@@ -173,10 +230,7 @@ def test_the_programs_own_handler_is_never_replaced(tmp_path: Path, receiver: Re
 
 
 def test_kill_loses_only_what_is_in_flight(tmp_path: Path) -> None:
-    command = [str(part) for part in [*RUN, write(tmp_path, WAITS)]]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+    with waiting([*RUN, write(tmp_path, WAITS)], tmp_path) as process:
         process.kill()
         process.wait(20)
     assert_exact(tmp_path, 20)
@@ -238,3 +292,64 @@ def test_the_settings_file_names_the_store_of_a_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert_exact(tmp_path, 2)
     assert not (tmp_path / ".llmcost" / "spool").exists()
+
+
+AGAIN = """
+import sys, llmcost
+first, second = sys.argv[1:]
+calls(1)
+llmcost.observe(endpoint=first)
+calls(2)
+llmcost.shutdown()
+calls(4)
+llmcost.observe(endpoint=second)
+calls(8)
+llmcost.shutdown()
+llmcost.observe(endpoint=first)
+calls(16)
+"""
+
+
+@pytest.mark.parametrize("preference", ["delta", "cumulative"])
+def test_after_shutdown_it_can_be_observed_again_and_elsewhere(
+    tmp_path: Path, receiver: Received, preference: str
+) -> None:
+    with receiving() as second:
+        env = {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": preference}
+        app = write(tmp_path, AGAIN)
+        done = run([sys.executable, app, receiver.url, second.url], tmp_path, env=env)
+        assert done.returncode == 0, done.stderr
+        assert "provider" not in done.stderr, "OpenTelemetry says so where a provider is set again"
+        assert len(second.spans) == 8
+        assert second.total("llmcost.calls") == (8 if preference == "delta" else 10), "the sum of the process so far"
+    assert len(receiver.spans) == 18
+    assert receiver.total("llmcost.calls") == (18 if preference == "delta" else 26)
+    assert bool(receiver.cumulative["llmcost.calls"]) == (preference == "cumulative")
+
+
+TAKEN = """
+import llmcost
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+llmcost.observe(endpoint="http://127.0.0.1:9")
+calls(2)
+"""
+
+
+def test_an_endpoint_that_is_not_used_is_said(tmp_path: Path) -> None:
+    env = {"OTEL_METRICS_EXPORTER": "none", "LLMCOST_STORE": ".llmcost"}
+    done = run([sys.executable, write(tmp_path, TAKEN)], tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "the application has a tracer provider of its own, which is used; endpoint http://127.0.0.1:9" in done.stderr
+    assert_exact(tmp_path, 2)
+
+
+def test_a_wrong_setting_is_one_line_and_the_program_runs(tmp_path: Path, receiver: Received) -> None:
+    app = write(tmp_path, "calls(2)\nprint('ran')\n")
+    more = {"LLMCOST_HTTP_SPANS": "perhaps", "OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED": "false"}
+    done = run([*INSTRUMENT, sys.executable, app], tmp_path, env=launched(tmp_path, receiver, **more))
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+    told = [line for line in done.stderr.splitlines() if "llmcost" in line]
+    assert told == ["llmcost: LLMCOST_HTTP_SPANS: 'perhaps' is none of keep, on, off; nothing is recorded"]
+    assert "Traceback" not in done.stderr

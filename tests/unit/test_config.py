@@ -63,11 +63,3 @@ def test_a_variable_that_is_wrong_is_named(tmp_path: Path) -> None:
 def test_the_store_is_a_folder_or_on_or_off(tmp_path: Path, value: str, expected: str | None) -> None:
     found = load(tmp_path, f'store = "{value}"').store
     assert found == (tmp_path / expected if expected not in (None, "auto") else expected)
-
-
-@pytest.mark.parametrize("name", ["", "TRACES_", "METRICS_"])
-def test_an_endpoint_of_opentelemetry_counts(tmp_path: Path, name: str) -> None:
-    environ = {f"OTEL_EXPORTER_OTLP_{name}ENDPOINT": "http://127.0.0.1:4318"}
-    assert config.endpoint_of(load(tmp_path), environ) == "http://127.0.0.1:4318"
-    assert config.endpoint_of(load(tmp_path), {}) is None
-    assert config.endpoint_of(load(tmp_path, endpoint="http://127.0.0.1:1"), environ) == "http://127.0.0.1:1"

@@ -85,6 +85,7 @@ test: $(READY) ## all tests, in parallel
 generated: $(READY) ## write the pages and blocks that repeat the code or show output
 	$(RUN) scripts/make_reference.py
 	$(RUN) scripts/make_readme.py
+	$(RUN) -m grafana
 
 demo: $(DEMO_READY) ## the main job: an example program, observed and reported
 	$(RUN) -m llmcost demo

@@ -1,0 +1,148 @@
+"""The eight dashboards: which panels stand where.
+
+A row is 24 wide. A dashboard opens with what must be seen first and ends with what to do where a number is bad.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from grafana import uids
+from grafana.panels import Panel, Text, health, models, overview, performance, sections, traces
+from grafana.queries import Prom
+from grafana.variables import KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Panels side by side, of one height (in units of about 30 pixels), with their widths (24 is the whole)."""
+
+    title: str
+    height: int
+    cells: tuple[tuple[Panel | Text, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One dashboard.
+
+    Attributes:
+        uid: stable name, see :mod:`grafana.uids`.
+        title: what people call it.
+        description: the question that it answers.
+        rows: from top to bottom.
+        variables: names of template variables.
+        since: begin of the time range.
+        annotation: a query whose results are marked on every panel over time.
+    """
+
+    uid: str
+    title: str
+    description: str
+    rows: tuple[Row, ...]
+    variables: tuple[str, ...] = KEPT
+    since: str = "now-24h"
+    annotation: Prom | None = None
+
+
+OVERVIEW: Final = Board(
+    uids.OVERVIEW,
+    "Cost overview",
+    "What is spent, by whom, and where the month will end.",
+    (
+        Row("Start here", 6, ((overview.START, 12), (overview.DO, 12))),
+        Row(
+            "Money",
+            4,
+            (
+                (overview.NOW, 3),
+                (overview.TODAY, 3),
+                (overview.MONTH, 3),
+                (overview.CALLS, 3),
+                (overview.CALL_MEAN, 3),
+                (overview.TRUST, 9),
+            ),
+        ),
+        Row("Who spends", 9, ((overview.BY_LABEL, 12), (overview.TOP_LABELS, 12))),
+        Row("On which models", 8, ((overview.BY_MODEL, 8), (overview.BY_PROVIDER, 8), (overview.TOP_MODELS, 8))),
+    ),
+)
+
+SECTIONS: Final = Board(
+    uids.SECTIONS,
+    "Semantic sections",
+    "Which part of the code spends the money.",
+    (
+        Row("Sections", 9, ((sections.TABLE, 14), (sections.SHARES, 10))),
+        Row("Over time", 9, ((sections.TREND, 12), (sections.HEAT_MAP, 12))),
+        Row("Why", 8, ((sections.CALLS, 8), (sections.CALL_COST, 8), (sections.BY_OPERATION, 8))),
+        Row("With which models", 8, ((sections.BY_MODEL, 14), (sections.COUNT_OF, 3), (sections.DO, 7))),
+        Row("Down to the code (from traces)", 10, ((sections.FUNCTIONS, 12), (sections.FUNCTION_CALLS, 12))),
+        Row("Without a section (from traces)", 8, ((sections.UNTRACKED, 24),)),
+    ),
+)
+
+TRACES: Final = Board(
+    uids.TRACES,
+    "Traces and execution",
+    "The dearest traces and calls; workflows, agents and tools.",
+    (
+        Row("Cost of a call", 8, ((traces.QUANTILES, 9), (traces.CALL_COST, 9), (traces.DO, 6))),
+        Row("Dearest (from traces)", 10, ((traces.DEAR_TRACES, 12), (traces.DEAR_CALLS, 12))),
+        Row("Who works (from traces)", 8, ((traces.WORKFLOWS, 8), (traces.AGENTS, 8), (traces.TOOLS, 8))),
+        Row("Nested sections and users (from traces)", 8, ((traces.PATHS, 8), (traces.USERS, 8), (traces.OF_USER, 8))),
+        Row("What went wrong (from traces)", 8, ((traces.FAILED, 12), (traces.BLOCKED, 12))),
+        Row("How calls end (from traces)", 8, ((traces.OUTCOMES, 12), (traces.REPEATED, 12))),
+    ),
+    variables=(*KEPT, "least", "user"),
+)
+
+PERFORMANCE: Final = Board(
+    uids.PERFORMANCE,
+    "Performance",
+    "How fast and how reliably the models answer.",
+    (
+        Row(
+            "Now",
+            4,
+            (
+                (performance.P95_NOW, 6),
+                (performance.FIRST_CHUNK_NOW, 6),
+                (performance.SPEED_NOW, 6),
+                (performance.ERROR_SHARE, 6),
+            ),
+        ),
+        Row("Duration", 8, ((performance.DURATION, 8), (performance.DURATION_OF_MODEL, 8), (performance.DURATIONS, 8))),
+        Row("Streams", 8, ((performance.FIRST_CHUNK, 8), (performance.CHUNK_GAP, 8), (performance.TOKEN_SPEED, 8))),
+        Row("Failures", 8, ((performance.BY_TYPE, 8), (performance.BY_MODEL, 8), (performance.REPEATABLE, 8))),
+        Row("Load", 8, ((performance.CALL_RATE, 8), (performance.RETRIES, 8), (performance.DO, 8))),
+    ),
+)
+
+MODELS: Final = Board(
+    uids.MODELS,
+    "Models and tokens",
+    "What the models are used for, and what their tokens cost.",
+    (
+        Row("Tokens", 4, ((models.INPUT, 8), (models.OUTPUT, 8), (models.PRICE, 8))),
+        Row("Models", 9, ((models.TABLE, 16), (models.DO, 8))),
+        Row("Over time", 8, ((models.INPUT_TREND, 12), (models.OUTPUT_TREND, 12))),
+        Row("A call", 8, ((models.OF_CALL, 12), (models.PRICE_TREND, 12))),
+        Row("Cache and reasoning (from traces)", 8, ((models.CACHED, 12), (models.REASONING, 12))),
+    ),
+)
+
+HEALTH: Final = Board(
+    uids.HEALTH,
+    "Health of llmcost",
+    "Whether llmcost sees, prices and delivers everything.",
+    (
+        Row("Now", 4, ((health.ERRORS, 6), (health.UNPRICED, 6), (health.UNSEEN, 6), (health.REPORTING, 6))),
+        Row("Who reports", 8, ((health.ADOPTION, 14), (health.DO, 10))),
+        Row("Costs", 8, ((health.STATUS_TREND, 12), (health.BY_STATUS, 12))),
+        Row("Gaps", 8, ((health.UNPRICED_MODELS, 8), (health.UNSEEN_HOSTS, 8), (health.ERRORS_BY_PLACE, 8))),
+    ),
+)
+
+BOARDS: Final = (OVERVIEW, SECTIONS, TRACES, PERFORMANCE, MODELS, HEALTH)

@@ -1,0 +1,64 @@
+"""Panels of the health of llmcost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.names import SERVICE, label
+from grafana.panels import Column, Panel, Text
+from grafana.queries import health
+from grafana.style import A_MINUTE, ANY, COUNT, FEW, SECONDS, SHARE, UNKNOWN
+from llmcost import semconv
+
+ERRORS: Final = Panel("Internal errors", "stat", (health.ERRORS,), COUNT, ANY, decimals=0)
+UNPRICED: Final = Panel("Unpriced calls", "stat", (health.UNPRICED,), COUNT, FEW, decimals=0)
+UNSEEN: Final = Panel("Unseen requests", "stat", (health.UNSEEN,), COUNT, FEW, decimals=0)
+REPORTING: Final = Panel("Services that report", "stat", (health.REPORTING,), COUNT, decimals=0)
+ERRORS_BY_PLACE: Final = Panel(
+    "Internal errors a minute, by place",
+    "lines",
+    (health.ERRORS_BY_PLACE,),
+    A_MINUTE,
+    help="Faults of llmcost, kept from the program. Each is logged once with its traceback.",
+)
+STATUS_TREND: Final = Panel("Calls a minute, by status of the cost", "stack", (health.STATUS_TREND,), A_MINUTE)
+BY_STATUS: Final = Panel("Status of the costs", "bars", (health.BY_STATUS,), COUNT, decimals=0)
+UNPRICED_MODELS: Final = Panel(
+    "Models without a price",
+    "table",
+    (health.UNPRICED_MODELS,),
+    columns={
+        label(semconv.PROVIDER_NAME): Column("Provider"),
+        label(semconv.REQUEST_MODEL): Column("Model"),
+        label(semconv.SEMANTIC_LABEL): Column("Section"),
+        "calls": Column("Calls", COUNT),
+    },
+)
+UNSEEN_HOSTS: Final = Panel(
+    "Hosts whose requests were not read",
+    "table",
+    (health.UNSEEN_HOSTS,),
+    columns={label(semconv.SERVER_ADDRESS): Column("Host"), "requests": Column("Requests", COUNT)},
+)
+ADOPTION: Final = Panel(
+    "Services",
+    "table",
+    (health.SERVICES, health.TRACKED, health.LAST_SEEN),
+    columns={
+        label(SERVICE): Column("Service"),
+        "calls": Column("Calls", COUNT),
+        "tracked": Column("Of a known section", SHARE),
+        "age": Column("Last seen", SECONDS),
+    },
+)
+UNSEEN_SHARE: Final = Panel("Unseen, a call", "stat", (health.UNSEEN_SHARE,), SHARE, UNKNOWN, decimals=1)
+DO: Final = Text(
+    "What to do",
+    """\
+- **Internal errors**: the program's log has one traceback a place; please file it. Calls are unaffected.
+- **Unpriced**: `llmcost prices update`, or `[tool.llmcost.prices."the-model"]`. Until then the money is missing.
+- **Unseen**: another client or protocol (WebSocket, gRPC); see *Blind spots* in the documentation.
+- **A service is not here**: `llmcost doctor` on its machine; is the endpoint set, does the collector answer?
+- **Spans are dropped**: raise `OTEL_BSP_MAX_QUEUE_SIZE`. Costs in metrics stay exact.
+""",
+)

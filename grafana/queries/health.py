@@ -1,0 +1,50 @@
+"""llmcost itself: its faults, what it could not price or see, who reports, and the way to the stores."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.names import SERVICE, label
+from grafana.promql import RANGE, equal, growth, selector, share, speed
+from grafana.queries import Prom
+from grafana.queries.spend import CALLS
+from llmcost import semconv
+
+_PLACE: Final = "llmcost_place"
+_HOST: Final = label(semconv.SERVER_ADDRESS)
+_MODEL: Final = label(semconv.REQUEST_MODEL)
+_NO_FAULT: Final = "no fault of llmcost"
+_ALL_PRICED: Final = "every call had a price"
+_ALL_SEEN: Final = "every request to a provider was read"
+_ERRORS: Final = selector(semconv.INTERNAL_ERRORS)
+_UNPRICED: Final = selector(semconv.CALLS_UNPRICED)
+_CALLS: Final = growth(CALLS, RANGE, SERVICE)
+_UNTRACKED: Final = selector(semconv.CALLS, where={semconv.SEMANTIC_LABEL: equal(semconv.UNTRACKED)})
+_UNSEEN: Final = selector(semconv.CALLS_UNSEEN)
+
+ERRORS: Final = Prom(f"{growth(_ERRORS)} or vector(0)", "internal errors", "instant")
+ERRORS_BY_PLACE: Final = Prom(
+    f"60 * {speed(_ERRORS, semconv.INTERNAL_ERRORS.attributes[0])}", f"{{{{{_PLACE}}}}}", empty_when_healthy=_NO_FAULT
+)
+UNPRICED: Final = Prom(f"{growth(_UNPRICED)} or vector(0)", "unpriced", "instant")
+UNPRICED_MODELS: Final = Prom(
+    growth(_UNPRICED, RANGE, semconv.PROVIDER_NAME, semconv.REQUEST_MODEL, semconv.SEMANTIC_LABEL),
+    "calls",
+    "table",
+    empty_when_healthy=_ALL_PRICED,
+)
+UNSEEN: Final = Prom(f"{growth(_UNSEEN)} or vector(0)", "unseen", "instant")
+UNSEEN_HOSTS: Final = Prom(
+    growth(_UNSEEN, RANGE, semconv.SERVER_ADDRESS), "requests", "table", empty_when_healthy=_ALL_SEEN
+)
+UNSEEN_SHARE: Final = Prom(share(growth(_UNSEEN), growth(CALLS)), "unseen", "instant")
+BY_STATUS: Final = Prom(growth(CALLS, RANGE, semconv.COST_STATUS), f"{{{{{label(semconv.COST_STATUS)}}}}}", "instant")
+STATUS_TREND: Final = Prom(f"60 * {speed(CALLS, semconv.COST_STATUS)}", f"{{{{{label(semconv.COST_STATUS)}}}}}")
+SERVICES: Final = Prom(_CALLS, "calls", "table")
+TRACKED: Final = Prom(
+    f"1 - ({growth(_UNTRACKED, RANGE, SERVICE)} or 0 * {_CALLS}) / {_CALLS}",
+    "tracked",
+    "table",
+)
+REPORTING: Final = Prom(f"count(count by ({label(SERVICE)}) ({CALLS}))", "services", "instant")
+LAST_SEEN: Final = Prom(f"time() - max by ({label(SERVICE)}) (timestamp({CALLS}))", "age", "table")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from llmcost import semconv
+from llmcost.checking import checked
 from llmcost.errors import ConfigError
 
 HttpSpans = Literal["keep", "on", "off"]
 
-_ON: Final = frozenset({"1", "true", "yes", "on"})
-_OFF: Final = frozenset({"0", "false", "no", "off"})
 _FILE_NAMES: Final = ("llmcost.toml", "pyproject.toml")
 
 
@@ -64,10 +63,6 @@ class Config:
     root: Path | None = None
 
 
-DEFAULT_STORE: Final = Path(".llmcost")
-PROFILES: Final = ("openlit", "logfire", "langfuse", "otel-draft")
-
-
 def load(
     arguments: Mapping[str, Any] | None = None,
     *,
@@ -89,15 +84,15 @@ def load(
     path, table = read_file(env, directory or Path.cwd())
     merged: dict[str, Any] = {}
     if path is not None:
-        merged = {key: _checked(f"{path.name}: {key}", key, value, path.parent) for key, value in table.items()}
+        merged = {key: checked(f"{path.name}: {key}", key, value, path.parent) for key, value in table.items()}
         merged["root"] = path.parent
     for variable, key in _VARIABLES.items():
         text = env.get(variable)
         if text:
-            merged[key] = _checked(variable, key, text, Path.cwd())
+            merged[key] = checked(variable, key, text, Path.cwd())
     for key, value in (arguments or {}).items():
         if value is not None:
-            merged[key] = _checked(key, key, value, Path.cwd())
+            merged[key] = checked(key, key, value, Path.cwd())
     return replace(Config(), **merged)
 
 
@@ -126,7 +121,10 @@ def _parse(path: Path) -> dict[str, Any]:
         if path.name == "pyproject.toml":
             return {}
         raise ConfigError(f"{path}: {exc}") from None
-    table = document.get("tool", {}).get("llmcost", {}) if path.name == "pyproject.toml" else document
+    if path.name != "pyproject.toml":
+        return document
+    tools = document.get("tool", {})
+    table = tools.get("llmcost", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [tool.llmcost] is not a table")
     return table
@@ -144,74 +142,3 @@ _VARIABLES: Final[Mapping[str, str]] = {
     semconv.ENV_CAPTURE_CONTENT.name: "capture_content",
     semconv.ENV_RUN_ID.name: "run_id",
 }
-
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "http_spans": ("keep", "on", "off"),
-    "stream_usage": ("keep", "inject"),
-    "capture_content": ("NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT"),
-}
-_TABLES: Final = frozenset({"headers", "prices", "hosts", "deployments"})
-_PATHS: Final = {"map_path": False, "price_map": True, "root": True}
-"""Settings that name a file or folder, and whether it must be there."""
-_TEXTS: Final = frozenset({"endpoint", "service_name", "default_label", "run_id"})
-
-
-def _checked(where: str, key: str, value: Any, base: Path) -> Any:
-    """The value in the type that :class:`Config` declares, or a ``ConfigError`` that names ``where``."""
-    if key not in {f.name for f in fields(Config)}:
-        raise ConfigError(f"{where}: unknown setting")
-    if key in _CHOICES:
-        for choice in _CHOICES[key]:
-            if str(value).lower() == choice.lower():
-                return choice
-        raise ConfigError(f"{where}: {value!r} is none of {', '.join(_CHOICES[key])}")
-    if key == "store":
-        return _store(value, base)
-    if key in _PATHS:
-        return _path(where, value, base, must_exist=_PATHS[key])
-    if key == "metrics":
-        return _switch(where, value)
-    if key == "profiles":
-        return _profiles(where, value)
-    if key == "second_door":
-        return (value,) if isinstance(value, str) else tuple(str(scope) for scope in value)
-    if key in _TABLES and not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: expected a table, got {value!r}")
-    if key in _TEXTS and not isinstance(value, str):
-        raise ConfigError(f"{where}: expected text, got {value!r}")
-    return value
-
-
-def _path(where: str, value: Any, base: Path, *, must_exist: bool) -> Path:
-    if not isinstance(value, str | Path):
-        raise ConfigError(f"{where}: expected a path, got {value!r}")
-    path = (base / Path(value)).resolve()
-    if must_exist and not path.exists():
-        raise ConfigError(f"{where}: no such file: {path}")
-    return path
-
-
-def _store(value: Any, base: Path) -> Path | Literal["auto"] | None:
-    text = str(value)
-    if text == "auto":
-        return "auto"
-    if value is False or text.lower() in _OFF:
-        return None
-    if value is True or text.lower() in _ON:
-        return (base / DEFAULT_STORE).resolve()
-    return (base / Path(text)).resolve()
-
-
-def _switch(where: str, value: Any) -> bool:
-    text = str(value).lower()
-    if text in _ON or text in _OFF:
-        return text in _ON
-    raise ConfigError(f"{where}: {value!r} is neither on nor off")
-
-
-def _profiles(where: str, value: Any) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(value)
-    for name in names:
-        if name not in PROFILES:
-            raise ConfigError(f"{where}: {name!r} is none of {', '.join(PROFILES)}")
-    return names

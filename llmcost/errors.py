@@ -18,7 +18,10 @@ from __future__ import annotations
 
 
 class LLMCostError(Exception):
-    """Base of all errors that llmcost raises on purpose. The text is one line, fit for a terminal."""
+    """Base of all errors that llmcost raises on purpose. The text is one line, whatever the names in it hold."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(" ".join(str(message).split()))
 
 
 class ConfigError(LLMCostError):

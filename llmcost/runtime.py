@@ -13,6 +13,7 @@ from opentelemetry import metrics, trace
 from llmcost import config as settings
 from llmcost import semconv, signals
 from llmcost.calls import UNATTRIBUTED, Cost, Usage
+from llmcost.checking import DEFAULT_STORE
 from llmcost.config import Config
 from llmcost.exchange.clients import hooks
 from llmcost.exchange.engine import Clock, Engine, Options, active, new_call_id
@@ -148,15 +149,15 @@ def store_folder(config: Config, tracer_provider: object | None) -> Path | None:
     if config.store != "auto":
         return config.store
     if signals.STORE_NAME in os.environ.get("OTEL_TRACES_EXPORTER", "").split(","):
-        return settings.DEFAULT_STORE.resolve()
+        return DEFAULT_STORE.resolve()
     disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     exported = (tracer_provider is not None and not disabled) or signals.kept(config, os.environ)
-    return None if exported else settings.DEFAULT_STORE.resolve()
+    return None if exported else DEFAULT_STORE.resolve()
 
 
 def price_book(config: Config) -> PriceBook:
     """The price book that the settings ask for."""
-    folder = config.store if isinstance(config.store, Path) else settings.DEFAULT_STORE
+    folder = config.store if isinstance(config.store, Path) else DEFAULT_STORE
     return PriceBook(
         PriceSources(
             price_map=config.price_map,

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from llmcost import bootstrap, config, semconv
+from llmcost.checking import DEFAULT_STORE
 from llmcost.errors import ConfigError
 from llmcost.runtime import price_book
 
@@ -30,7 +31,7 @@ def environment(environ: Mapping[str, str], run_id: str, said: Collection[str] =
     out["PYTHONPATH"] = os.pathsep.join([_BOOTSTRAP, *paths])
     out.setdefault(semconv.ENV_RUN_ID.name, run_id)
     if "store" not in said:
-        out.setdefault(semconv.ENV_STORE.name, str(config.DEFAULT_STORE.resolve()))
+        out.setdefault(semconv.ENV_STORE.name, str(DEFAULT_STORE.resolve()))
     if "http_spans" not in said:
         out.setdefault(semconv.ENV_HTTP_SPANS.name, "off")
     return out

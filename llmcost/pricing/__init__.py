@@ -2,8 +2,10 @@
 
 from llmcost.pricing.book import LOCAL_FILE, PriceBook, PriceSources
 from llmcost.pricing.lock import LOCK_FILE
+from llmcost.pricing.overrides import parse as check_rows
 from llmcost.pricing.receipt import Line, Receipt
 from llmcost.pricing.stated import stated
+from llmcost.pricing.tables import provider_names
 from llmcost.pricing.terms import PriceRequest, billed_tier
 from llmcost.pricing.unknown import unpriced
 
@@ -16,6 +18,8 @@ __all__ = [
     "PriceSources",
     "Receipt",
     "billed_tier",
+    "check_rows",
+    "provider_names",
     "stated",
     "unpriced",
 ]

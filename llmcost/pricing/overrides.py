@@ -7,18 +7,13 @@ is the whole entry.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any
 
 from llmcost.errors import ConfigError
-
-_FIELD: Final = re.compile(r"cost|uplift|^(litellm_provider|mode|max_(input|output)_tokens|web_search_billing_unit)$")
-_TABLES: Final = frozenset(
-    {"off_peak_pricing", "tiered_pricing", "search_context_cost_per_query", "provider_specific_entry"}
-)
+from llmcost.pricing import fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,47 +27,41 @@ class Row:
     date: str | None
 
 
-def parse(table: Mapping[str, Any]) -> dict[str, tuple[Row, ...]]:
+def parse(table: Mapping[str, Any], where: str = "prices") -> dict[str, tuple[Row, ...]]:
     """The rows by name, the newest first.
+
+    Args:
+        table: the rows, by name.
+        where: what an error calls the table.
 
     Raises:
         ConfigError: naming the row and field at fault.
     """
-    return {name: _rows(name, value) for name, value in table.items()}
+    return {name: _rows(f'{where}."{name}"', name, value) for name, value in table.items()}
 
 
-def _rows(name: str, value: Any) -> tuple[Row, ...]:
-    given = value if isinstance(value, list) else [value]
-    rows = [_row(name, each) for each in given]
+def _rows(where: str, name: str, value: Any) -> tuple[Row, ...]:
+    if isinstance(value, list) and not value:
+        raise ConfigError(f"{where}: no price is given")
+    rows = [_row(where, name, each) for each in (value if isinstance(value, list) else [value])]
     return tuple(sorted(rows, key=lambda row: -row.starts))
 
 
-def _row(name: str, value: Any) -> Row:
-    where = f'prices."{name}"'
+def _row(where: str, name: str, value: Any) -> Row:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where}: expected a table of prices, got {value!r}")
-    fields = {
-        key: _checked(f"{where}: {key}", key, each) for key, each in value.items() if key not in ("from", "same_as")
+    given = {
+        key: fields.checked(f"{where}: {key}", key, each)
+        for key, each in value.items()
+        if key not in ("from", "same_as")
     }
     same_as = value.get("same_as")
     if same_as is not None and not isinstance(same_as, str):
         raise ConfigError(f"{where}: same_as: expected a model's name, got {same_as!r}")
-    if not fields and same_as is None:
+    if not given and same_as is None:
         raise ConfigError(f"{where}: no price is given")
     starts, text = _moment(f"{where}: from", value.get("from"))
-    return Row(name, fields, same_as, starts, text)
-
-
-def _checked(where: str, key: str, value: Any) -> Any:
-    if key in _TABLES:
-        return value
-    if not _FIELD.search(key):
-        raise ConfigError(f"{where}: not a field of the price map")
-    if "cost" in key or "uplift" in key:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-            raise ConfigError(f"{where}: expected USD as a number, got {value!r}")
-        return float(value)
-    return value
+    return Row(name, given, same_as, starts, text)
 
 
 def _moment(where: str, value: Any) -> tuple[float, str | None]:

@@ -66,6 +66,11 @@ def known_provider(name: str) -> bool:
     return name in _providers()
 
 
+def provider_names() -> frozenset[str]:
+    """The names of the table's rows."""
+    return frozenset(_providers())
+
+
 @functools.cache
 def billing(litellm_provider: str) -> Billing:
     """The rules for entries of this ``litellm_provider``."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from llmcost.errors import ConfigError
 from llmcost.providers.descriptor import Compiler, Provider
-from llmcost.providers.matching import Registry
+from llmcost.providers.matching import COMPATIBLE, Registry
 
 _DATA: Final = "data"
 
@@ -27,6 +27,13 @@ def registry(hosts: Mapping[str, str] | None = None, extra: Iterable[Path] = ())
         ConfigError: naming the file and the key at fault.
     """
     return _registry(tuple(sorted((hosts or {}).items())), tuple(extra))
+
+
+@lru_cache(maxsize=1)
+def names() -> frozenset[str]:
+    """The names of all providers: of the files, and of hosts that speak another's API."""
+    found = Compiler(_packaged()).providers()
+    return frozenset(name for each in found for name in (each.name, *each.compatible.values())) - {COMPATIBLE}
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,8 @@ from llmcost.pricing import pricemap
 from llmcost.pricing.offpeak import is_off_peak
 from llmcost.pricing.tables import tiers
 
+Kind = Callable[[str, Any], Any]
+
 _LENGTH: Final = re.compile(r"_above_\d+k?_tokens")
 _VARYING: Final = re.compile(
     r"^(output_cost_per_image|output_cost_per_second|regional_processing_uplift_multiplier)_\w[\w.-]*$"
@@ -33,7 +35,8 @@ def checked(where: str, name: str, value: Any) -> Any:
     """
     if not _known(name):
         raise ConfigError(f"{where}: not a field of the price map{_nearest(name, _names())}")
-    return _KINDS.get(name, _usd)(where, value)
+    kind: Kind = _KINDS.get(name, _usd)
+    return kind(where, value)
 
 
 def _known(name: str) -> bool:
@@ -119,7 +122,7 @@ def _off_peak(where: str, value: Any) -> Mapping[str, Any]:
     return rules
 
 
-_KINDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+_KINDS: Final[Mapping[str, Kind]] = {
     "litellm_provider": _text,
     "mode": _text,
     "web_search_billing_unit": _text,

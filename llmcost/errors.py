@@ -52,4 +52,12 @@ class StoreError(LLMCostError):
 
 
 class BudgetExceeded(LLMCostError):
-    """A budget refused to spend."""
+    """A budget refused to spend.
+
+    Attributes:
+        refusal: what it said, a :class:`llmcost.Refusal`; None where nothing more is known.
+    """
+
+    def __init__(self, message: str, refusal: object = None) -> None:
+        super().__init__(message)
+        self.refusal = refusal

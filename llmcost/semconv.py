@@ -129,6 +129,27 @@ BUDGET_ACTION: Final = "llmcost.budget.action"
 """What the budgets said: `allow`, `warn`, `degrade` or `block`."""
 BUDGET_NAME: Final = "llmcost.budget.name"
 """The budget that said it."""
+BUDGET_WOULD: Final = "llmcost.budget.would"
+"""What the budget would have said if its mode were `block`; on events and in `llmcost.budget.decisions`."""
+BUDGET_CAUSE: Final = "llmcost.budget.cause"
+"""What a budget's answer is about: `money`, `calls`, `depth`, `repeats`, `unbounded`, `unpriced`, `ledger` or
+`callback`; on events."""
+BUDGET_SCOPE: Final = "llmcost.budget.scope"
+"""Whose budget it is: `global`, `user`, `label` or another scope."""
+BUDGET_VALUE: Final = "llmcost.budget.value"
+"""The value of the scope, on metrics: of scopes that name code and models, never of users, sessions and other ids."""
+BUDGET_WINDOW: Final = "llmcost.budget.window"
+"""The window of a budget: `hourly`, `daily`, `rolling 24h` and so on."""
+BUDGET_USED_ATTRIBUTE: Final = "llmcost.budget.used"
+"""On events: what was spent and held before the call, USD; calls where the cause is their number."""
+BUDGET_LIMIT_ATTRIBUTE: Final = "llmcost.budget.limit_value"
+"""On events: the limit, USD; calls where the cause is their number."""
+BUDGET_MESSAGE: Final = "llmcost.budget.message"
+"""On events: the budget's answer in one line."""
+BUDGET_WARNING_EVENT: Final = "llmcost.budget.warning"
+"""Span event: a threshold was crossed; once per threshold and window over all processes."""
+BUDGET_DECISION_EVENT: Final = "llmcost.budget.decision"
+"""Span event: a budget refused the call or sent another model."""
 REQUESTED_MODEL: Final = "llmcost.requested_model"
 """The model that the program asked for, where a budget sent another."""
 ERROR_CODE: Final = "llmcost.error.code"
@@ -236,6 +257,22 @@ CALLS_UNSEEN: Final = Metric(
     "Requests to known provider hosts that could not be read as calls.",
     (SERVER_ADDRESS,),
 )
+_BUDGET: Final = (BUDGET_NAME, BUDGET_SCOPE, BUDGET_VALUE, BUDGET_WINDOW)
+BUDGET_LIMIT: Final = Metric("llmcost.budget.limit", "gauge", "{USD}", "Limit of a budget's window, in USD.", _BUDGET)
+BUDGET_SPENT: Final = Metric("llmcost.budget.spent", "gauge", "{USD}", "Spent in the window so far, in USD.", _BUDGET)
+BUDGET_RESERVED: Final = Metric(
+    "llmcost.budget.reserved", "gauge", "{USD}", "Held by calls in flight, in USD.", _BUDGET
+)
+BUDGET_USED_RATIO: Final = Metric(
+    "llmcost.budget.used_ratio", "gauge", "1", "Share of the limit that is spent or held.", _BUDGET
+)
+BUDGET_DECISIONS: Final = Metric(
+    "llmcost.budget.decisions",
+    "counter",
+    "{decision}",
+    "What budgets said to calls, where they said anything; `would` is what a shadow budget would have done.",
+    (BUDGET_NAME, BUDGET_ACTION, BUDGET_WOULD),
+)
 INTERNAL_ERRORS: Final = Metric(
     "llmcost.internal.errors",
     "counter",
@@ -254,6 +291,11 @@ METRICS: Final = (
     CALLS,
     CALLS_UNPRICED,
     CALLS_UNSEEN,
+    BUDGET_LIMIT,
+    BUDGET_SPENT,
+    BUDGET_RESERVED,
+    BUDGET_USED_RATIO,
+    BUDGET_DECISIONS,
     INTERNAL_ERRORS,
 )
 

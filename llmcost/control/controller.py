@@ -81,6 +81,11 @@ class Controller:
         self._renewed: dict[str, float] = {}
         self.status = StatusReader(self.budgets, ledger, self.planner)
 
+    @property
+    def waits(self) -> bool:
+        """Whether admitting a call may wait: for a network, or for a callback."""
+        return self.ledger.network or self._callbacks.asks
+
     # --- before the send ------------------------------------------------------------------------------------
 
     def admit(self, admission: Admission) -> Verdict:
@@ -234,7 +239,8 @@ class Controller:
 
         Args:
             verdict: the answer that let the call pass.
-            actual: nano-dollars; None where the cost is not known (counted as a call, with no money).
+            actual: nano-dollars; None where the cost is not known. Such a call counts with what it held, since unknown
+                is not zero; in series it is a call without money.
             model: the model that answered, where it is another than the one sent.
 
         Returns:
@@ -246,13 +252,14 @@ class Controller:
         admission = ticket.admission
         if self._renewed:
             self._renewed.pop(admission.call_id, None)
-        if actual is not None:
+        if actual:
             self.estimator.add(admission.label, ticket.model, actual)
         entries = self._entries(admission, model or ticket.model, actual or 0) if self._series else ()
         if not entries and verdict.reservation is None:
             return ()
         reservation = verdict.reservation or Reservation(admission.call_id, 0, _NO_OPTION, ())
-        states = attempt(self.ledger.settle, reservation, actual or 0, entries)
+        booked = max(reservation.option.amounts, default=0) if actual is None else actual
+        states = attempt(self.ledger.settle, reservation, booked, entries)
         if isinstance(states, LedgerFailure):
             self.counts["unsettled"] += 1
             return ()

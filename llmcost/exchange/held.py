@@ -1,0 +1,147 @@
+"""A call that was put before the budgets: what they said, what it holds, and how that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from llmcost import semconv
+from llmcost.calls import Call, nano_dollars
+from llmcost.control import Controller, Decision, Verdict, usd_of
+from llmcost.exchange.guard import log
+from llmcost.exchange.settling import Settler
+
+RENEW_AFTER_S: Final = 60.0
+"""A stream shows a sign of life to the ledger after so many seconds."""
+
+Event = tuple[str, Mapping[str, Any]]
+
+
+class Books:
+    """Where held calls are settled: the controller, and the thread that books over the network.
+
+    Args:
+        controller: the budgets.
+        told: is given each warning that this process is the one to tell.
+    """
+
+    def __init__(self, controller: Controller, told: Callable[[Decision], None] | None = None) -> None:
+        self.controller = controller
+        self.settler = Settler(controller)
+        self._told = told
+
+    def tell(self, warnings: Sequence[Decision]) -> None:
+        """A threshold was crossed: say so in the log, once over all processes."""
+        for warning in warnings:
+            log.warning("llmcost: %s", warning.message)
+            if self._told is not None:
+                self._told(warning)
+
+
+class Held:
+    """One admitted call. Whatever ends it first settles it; the ledger makes repeats harmless.
+
+    Attributes:
+        call_id: the id under which the ledger knows the call.
+        verdict: what the budgets said.
+        requested_model: the model that the program asked for, where another is sent.
+    """
+
+    __slots__ = ("_alive", "_books", "_open", "call_id", "requested_model", "verdict")
+
+    def __init__(self, books: Books, call_id: str, verdict: Verdict, requested_model: str | None = None) -> None:
+        self.call_id = call_id
+        self.verdict = verdict
+        self.requested_model = requested_model
+        self._books = books
+        self._open = True
+        self._alive = 0.0
+
+    def settle(self, call: Call, *, sent: bool = True) -> Sequence[Decision]:
+        """Book a finished call.
+
+        Args:
+            call: its record. Where it says no cost, the call counts with what it held: unknown is not zero.
+            sent: whether the request left this machine; one that did not gives its hold back.
+
+        Returns:
+            Thresholds that the call crossed and that nobody has told yet. Empty where they come later, from a ledger
+            over the network.
+        """
+        if not self._open:
+            return ()
+        self._open = False
+        if not sent:
+            self.release()
+            return ()
+        return self._settle(cost_of(call))
+
+    def give_up(self) -> None:
+        """Settle a call that no record could be made of."""
+        if self._open:
+            self._open = False
+            self._settle(None)
+
+    def release(self) -> None:
+        """Give the hold of a call back that was never sent."""
+        self._open = False
+        controller, verdict = self._books.controller, self.verdict
+        self._books.settler.do(lambda: controller.release(verdict))
+
+    def alive(self, now: float) -> None:
+        """A chunk has arrived at monotonic second ``now``: the hold is to last."""
+        if now >= self._alive:
+            first, self._alive = self._alive == 0.0, now + RENEW_AFTER_S
+            if not first:
+                controller, verdict = self._books.controller, self.verdict
+                self._books.settler.do(lambda: controller.renew(verdict))
+
+    def _settle(self, actual: int | None) -> Sequence[Decision]:
+        books, verdict = self._books, self.verdict
+        told: Sequence[Decision] = ()
+
+        def settle() -> None:
+            nonlocal told
+            told = books.controller.settle(verdict, actual)
+            if told:
+                books.tell(told)
+
+        books.settler.do(settle)
+        return told
+
+    def events(self) -> list[Event]:
+        """What the span tells of the admission: thresholds crossed, and what was decided against the call as asked."""
+        found = [event_of(semconv.BUDGET_WARNING_EVENT, warning) for warning in self.verdict.warnings]
+        if self.verdict.action in ("degrade", "block"):
+            found.extend(
+                event_of(semconv.BUDGET_DECISION_EVENT, decision)
+                for decision in self.verdict.decisions
+                if decision.action != "allow"
+            )
+        return found
+
+
+def cost_of(call: Call) -> int | None:
+    """What a call cost in nano-dollars; None where that is not known."""
+    if call.cost.total is not None:
+        return nano_dollars(call.cost.total)
+    return 0 if call.cost.status == "not_billed" else None
+
+
+def event_of(name: str, decision: Decision) -> Event:
+    """A span event that says what a budget said; money is in USD."""
+    in_money = decision.cause == "money"
+    attributes: dict[str, Any] = {
+        semconv.BUDGET_NAME: decision.budget,
+        semconv.BUDGET_ACTION: decision.action,
+        semconv.BUDGET_WOULD: decision.would,
+        semconv.BUDGET_CAUSE: decision.cause,
+        semconv.BUDGET_SCOPE: decision.scope,
+        semconv.BUDGET_USED_ATTRIBUTE: usd_of(decision.used) if in_money else decision.used,
+        semconv.BUDGET_MESSAGE: decision.message,
+    }
+    if decision.window:
+        attributes[semconv.BUDGET_WINDOW] = decision.window
+    if decision.limit is not None:
+        attributes[semconv.BUDGET_LIMIT_ATTRIBUTE] = usd_of(decision.limit) if in_money else decision.limit
+    return name, attributes

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llmcost.calls import Call, Cost, Usage
     from llmcost.config import Config
     from llmcost.errors import BudgetExceeded, ConfigError, LLMCostError
+    from llmcost.exchange.refusal import Refusal, refusal
     from llmcost.instrumentor import LLMCostInstrumentor, force_flush, log_call, observe, price, shutdown
     from llmcost.sections.context import context, label, section
     from llmcost.tracing.function_spans import trace_function
@@ -25,6 +26,7 @@ _WHERE: Final = {
     "Cost": "llmcost.calls",
     "LLMCostError": "llmcost.errors",
     "LLMCostInstrumentor": "llmcost.instrumentor",
+    "Refusal": "llmcost.exchange.refusal",
     "Usage": "llmcost.calls",
     "context": "llmcost.sections.context",
     "force_flush": "llmcost.instrumentor",
@@ -32,6 +34,7 @@ _WHERE: Final = {
     "log_call": "llmcost.instrumentor",
     "observe": "llmcost.instrumentor",
     "price": "llmcost.instrumentor",
+    "refusal": "llmcost.exchange.refusal",
     "section": "llmcost.sections.context",
     "shutdown": "llmcost.instrumentor",
     "trace_function": "llmcost.tracing.function_spans",
@@ -45,6 +48,7 @@ __all__ = [
     "Cost",
     "LLMCostError",
     "LLMCostInstrumentor",
+    "Refusal",
     "Usage",
     "context",
     "force_flush",
@@ -52,6 +56,7 @@ __all__ = [
     "log_call",
     "observe",
     "price",
+    "refusal",
     "section",
     "shutdown",
     "trace_function",

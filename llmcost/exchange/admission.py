@@ -47,17 +47,15 @@ class Asking:
 
     def now(self) -> Verdict:
         """The answer. A fault of ours lets the call pass, as everywhere."""
-        verdict = ALLOWED
         with _ASK:
-            verdict = self._gate.ask(self._admission)
-        return verdict
+            return self._gate.ask(self._admission)
+        return ALLOWED
 
     async def later(self) -> Verdict:
         """The answer, for an event loop."""
-        verdict = ALLOWED
         with _ASK:
-            verdict = await self._gate.ask_async(self._admission)
-        return verdict
+            return await self._gate.ask_async(self._admission)
+        return ALLOWED
 
 
 class Gate:
@@ -73,9 +71,8 @@ class Gate:
         budgets = controller.budgets
         self.controller = controller
         self.books = Books(controller)
-        self.decisions: T = TypeVar("T")
-DecisionCounts = Counter()
-        self.may_degrade = any(budget.fallbacks and budget.mode in ("degrade", "block") for budget in budgets)
+        self.decisions: DecisionCounts = Counter()
+        self.fallbacks = frozenset(model for budget in budgets for model in budget.fallbacks)
         self._run_id = run_id or uuid.uuid4().hex
         self._quotes = Quotes(prices, strict=any(budget.bound == "strict" for budget in budgets))
         limits = [each for budget in budgets for each in (budget, *budget.overrides.values())]
@@ -103,7 +100,7 @@ DecisionCounts = Counter()
                 facts.model or "",
                 self._values_of(attribution, endpoint),
                 self._quotes.of(endpoint, facts, facts.model, at) if facts.model else UNPRICED,
-                self._quote_for(endpoint, facts, at) if self.may_degrade else None,
+                self._quote_for(endpoint, facts, at) if facts.model in self.fallbacks else None,
                 path.count("/") + 1 if path else 0,
                 _prompt_hash(endpoint, facts) if self._hashes else None,
                 rewritable,

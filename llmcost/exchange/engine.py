@@ -15,6 +15,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from llmcost.calls import Attribution, Call
+from llmcost.exchange.admission import Gate
 from llmcost.exchange.background import Background
 from llmcost.exchange.estimate import TokenRates
 from llmcost.pricing import PriceBook
@@ -78,6 +79,7 @@ class Engine:
         observe: takes each finished call, with an OTel context that holds its span where there is one.
         unseen: is told the host of a request that may have spent money but could not be read as a call.
         tracer: asked at each call, so that a provider which is set later counts.
+        gate: puts calls before the budgets; None where there are none.
     """
 
     registry: Registry
@@ -86,6 +88,7 @@ class Engine:
     observe: Callable[[Call, Context | None], None]
     tracer: Callable[[], trace.Tracer]
     unseen: Callable[[str], None] = _unnoticed
+    gate: Gate | None = None
     options: Options = field(default_factory=Options)
     clock: Clock = field(default_factory=Clock)
     new_id: Callable[[int], str] = new_call_id

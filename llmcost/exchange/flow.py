@@ -1,16 +1,20 @@
 """The path of one call, written once as a generator, and its two drivers.
 
-recognise, attribute, send, tap, price, finish: the generator yields the request where it must be sent and is given the
-response. It has no idea whether it is driven by synchronous or asynchronous code.
+recognise, attribute, admit, send, tap, price, settle, finish: the generator yields the request where it must be sent
+and is given the response; where there are budgets it first yields the question to them and is given their verdict. It
+has no idea whether it is driven by synchronous or asynchronous code.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Final, TypeVar
 
+from llmcost.exchange.adapter import ClientAdapter
+from llmcost.exchange.admission import Asking
 from llmcost.exchange.adopt import inside_a_call
+from llmcost.exchange.budgeted import Sending, budgeted
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
 from llmcost.exchange.inject import USAGE_ON_REQUEST, HiddenUsageChunk, with_usage_asked
@@ -21,34 +25,9 @@ from llmcost.providers import Endpoint, RequestFacts
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+Flow = Generator[Request, Response, Response]
 _BEGIN: Final = guard("flow.begin")
 _RECEIVE: Final = guard("flow.receive")
-Flow = Generator[Request, Response, Response]
-
-
-class ClientAdapter(Protocol):
-    """What the flow must know of an HTTP client's objects; one small class a client family."""
-
-    def target(self, request: Any) -> tuple[str, str, int | None, str]:
-        """Method, host, port (None where it is the scheme's) and path of a request."""
-
-    def headers(self, message: Any) -> Mapping[str, str]:
-        """Headers of a request or response, looked up without regard to case."""
-
-    def body(self, request: Any) -> bytes:
-        """The request's body where it is in memory, else empty. Never consumes a stream."""
-
-    def replace_body(self, request: Any, body: bytes) -> None:
-        """Put another body in the request, with its length."""
-
-    def status(self, response: Any) -> int:
-        """HTTP status."""
-
-    def content(self, response: Any) -> bytes | None:
-        """The whole decoded body where it was read already, else None."""
-
-    def tap(self, response: Any, call: OpenCall) -> None:
-        """Let ``call`` see the bytes of the response's stream as the program reads them."""
 
 
 def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any] | None:
@@ -71,11 +50,18 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
             return None
         clock, attribution = engine.clock, engine.attribute(sys._getframe(2))
         started = Started(endpoint, facts, host, port, attribution, clock.now_ns(), clock.monotonic())
-        call = OpenCall(engine, started)
-        if engine.options.inject_stream_usage and facts.stream and not facts.include_usage:
-            _ask_for_usage(call, adapter, request)
-        return _flow(call, adapter, request)
+        if engine.gate is not None:
+            return budgeted(Sending(engine, engine.gate, adapter, request), started, _opened)
+        return _opened(engine, adapter, request, started)
     return None
+
+
+def _opened(engine: Engine, adapter: ClientAdapter, request: Any, started: Started) -> Flow[Any, Any]:
+    call = OpenCall(engine, started)
+    facts = started.request
+    if engine.options.inject_stream_usage and facts.stream and not facts.include_usage:
+        _ask_for_usage(call, adapter, request)
+    return _flow(call, adapter, request)
 
 
 def _ask_for_usage(call: OpenCall, adapter: ClientAdapter, request: Any) -> None:
@@ -83,6 +69,7 @@ def _ask_for_usage(call: OpenCall, adapter: ClientAdapter, request: Any) -> None
         body = with_usage_asked(adapter.body(request))
         if body is not None:
             adapter.replace_body(request, body)
+            adapter.ask_unpacked(request)  # the answer's bytes are about to be looked through
             call.hidden = HiddenUsageChunk()
 
 
@@ -131,7 +118,12 @@ def outcome_of(error: BaseException) -> str:
 
 def drive(flow: Flow[Request, Response], send: Callable[[Request], Response]) -> Response:
     """Run a flow with a sending function. The program's exceptions pass unchanged."""
-    request = next(flow)
+    try:
+        request: Any = next(flow)
+        if type(request) is Asking:
+            request = flow.send(request.now())
+    except StopIteration as refused:
+        return refused.value  # type: ignore[no-any-return]
     try:
         response = send(request)
     except BaseException as error:
@@ -142,7 +134,12 @@ def drive(flow: Flow[Request, Response], send: Callable[[Request], Response]) ->
 
 async def drive_async(flow: Flow[Request, Response], send: Callable[[Request], Awaitable[Response]]) -> Response:
     """Run a flow with an asynchronous sending function."""
-    request = next(flow)
+    try:
+        request: Any = next(flow)
+        if type(request) is Asking:
+            request = flow.send(await request.later())
+    except StopIteration as refused:
+        return refused.value  # type: ignore[no-any-return]
     try:
         response = await send(request)
     except BaseException as error:

@@ -14,6 +14,7 @@ from llmcost.exchange.settling import Settler
 RENEW_AFTER_S: Final = 60.0
 """A stream shows a sign of life to the ledger after so many seconds."""
 
+_ALLOW: Final = {semconv.BUDGET_ACTION: "allow"}
 Event = tuple[str, Mapping[str, Any]]
 
 
@@ -108,6 +109,15 @@ class Held:
 
         books.settler.do(settle)
         return told
+
+    def attributes(self) -> Mapping[str, str]:
+        """What the span tells of the answer."""
+        if self.verdict.action == "allow":
+            return _ALLOW
+        found = {semconv.BUDGET_ACTION: self.verdict.action, semconv.BUDGET_NAME: self.verdict.budget or ""}
+        if self.requested_model is not None:
+            found[semconv.REQUESTED_MODEL] = self.requested_model
+        return found
 
     def events(self) -> list[Event]:
         """What the span tells of the admission: thresholds crossed, and what was decided against the call as asked."""

@@ -9,11 +9,13 @@ from typing import Final
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+from llmcost import semconv
 from llmcost.calls import Call
 from llmcost.exchange import content, record
 from llmcost.exchange.background import Waiting
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
+from llmcost.exchange.held import Held, event_of
 from llmcost.exchange.inject import HiddenUsageChunk
 from llmcost.exchange.reading import Reading
 from llmcost.exchange.spans import CallSpan
@@ -24,6 +26,7 @@ from llmcost.providers import ResponseFacts
 _NO_FACTS: Final = ResponseFacts()
 _FEED: Final = guard("call.feed")
 _FINISH: Final = guard("call.finish")
+_SETTLE: Final = guard("call.settle")
 _END_SPAN: Final = guard("call.end_span")
 _OBSERVE: Final = guard("call.observe")
 
@@ -81,6 +84,8 @@ class OpenCall:
             reading.feed(chunk if self._decode is None else self._decode(chunk))
             if self.first_chunk is None and reading.chunks:
                 self.first_chunk = self.engine.clock.monotonic()
+            if self.started.held is not None:
+                self.started.held.alive(self.engine.clock.monotonic())
         if self.hidden is not None:
             chunk = self.hidden.feed(chunk)
         if reading.done:
@@ -103,9 +108,14 @@ class OpenCall:
             facts = self.reading.facts() if self.reading is not None else _NO_FACTS
             ended = self._ended(outcome, error)
             call = record.build(self.engine, ended, facts, self.span)
+            if self.started.held is not None and not record.in_background(facts):
+                self._settle(self.started.held, call, ended)
             self.span.write(self.started, call, self.engine.options.profiles)
             if self.engine.options.capture_content != "NO_CONTENT":
                 self._capture()
+        if call is None and self.started.held is not None:
+            with _SETTLE:
+                self.started.held.give_up()
         with _END_SPAN:
             self.span.end()
         if call is not None:
@@ -123,6 +133,13 @@ class OpenCall:
             self.started, by, now, self.status, error, self.first_chunk, reading.chunks, reading.output_characters
         )
 
+    def _settle(self, held: Held, call: Call, ended: Ended) -> None:
+        """Book the call and tell on its span what budgets said."""
+        for name, attributes in held.events():
+            self.span.event(name, attributes, self.started.at_ns)
+        for warning in held.settle(call, sent=record.was_sent(ended)):
+            self.span.event(*event_of(semconv.BUDGET_WARNING_EVENT, warning))
+
     def _show(self, call: Call) -> None:
         self.engine.observe(call, self.span.exemplar_context())
 
@@ -132,7 +149,12 @@ class OpenCall:
         def resume(facts: ResponseFacts) -> Call | None:
             return record.polled(self.engine, ended, call, facts)
 
-        self.engine.background.wait(Waiting(call, resume, self._show))
+        def show(finished: Call) -> None:
+            if self.started.held is not None:
+                self.started.held.settle(finished)
+            self._show(finished)
+
+        self.engine.background.wait(Waiting(call, resume, show))
 
     def _capture(self) -> None:
         """Put the messages where the setting says; their size is bounded by what the reading keeps."""

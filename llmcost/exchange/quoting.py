@@ -18,10 +18,10 @@ USUAL_OUTPUT: Final = 1_000
 """Tokens that an answer is guessed to have where nothing is known of its label."""
 
 ELSEWHERE: Final = (
-    ("previous_response_id", "conversation", "prompt_id", "cachedContent", "cached_content", "agent_id", "container")
-    + ("image_url", "file_id", "file_url", "file_uri", "fileUri", "file_data", "inlineData", "inline_data")
-    + ("input_image", "input_file", "input_audio", "document_url", "images", "video", "source")
-)
+    "previous_response_id", "conversation", "prompt_id", "cachedContent", "cached_content", "agent_id", "container",
+    "image_url", "file_id", "file_url", "file_uri", "fileUri", "file_data", "inlineData", "inline_data",
+    "input_image", "input_file", "input_audio", "document_url", "images", "video", "source",
+)  # fmt: skip
 """Keys of requests whose content counts as input but does not stand in the body as text: kept at the provider, behind a
 URL, or a picture whose tokens do not follow from its bytes. With one of them only the model's own limit bounds the
 input."""
@@ -178,9 +178,9 @@ class Quotes:
 
 
 _INPUTS: Final = (
-    ("input", "cache_write", "cache_write_1h", "cache_read", "audio_input")
-    + ("image_input", "video_input", "audio_cache_read", "image_cache_read")
-)
+    "input", "cache_write", "cache_write_1h", "cache_read", "audio_input", "image_input", "video_input",
+    "audio_cache_read", "image_cache_read",
+)  # fmt: skip
 _OUTPUTS: Final = ("output", "reasoning", "audio_output", "image_output", "video_output")
 _ROUND: Final = 3
 

@@ -30,9 +30,9 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
     usage, cost, parts = _money(engine, ended, facts, outcome)
     estimated = usage is not facts.usage and usage is not NO_USAGE
     started = ended.started
-    request = started.request
+    request, held = started.request, started.held
     return Call(
-        id=engine.new_id(started.at_ns),
+        id=engine.new_id(started.at_ns) if held is None else held.call_id,
         started_ns=started.at_ns,
         duration=ended.at - started.at,
         operation=started.endpoint.operation,
@@ -61,6 +61,9 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
         adopted=not span.own,
         metered=span.metered,
         usage_estimated=estimated,
+        requested_model=None if held is None else held.requested_model,
+        budget_action="allow" if held is None else held.verdict.action,
+        budget_name=None if held is None else held.verdict.budget,
         run_id=engine.options.run_id,
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -91,6 +94,11 @@ def polled(engine: Engine, ended: Ended, waiting: Call, facts: ResponseFacts) ->
         outcome="failed" if facts.error_type else "complete",
         service_tier=facts.service_tier or waiting.service_tier,
     )
+
+
+def was_sent(ended: Ended) -> bool:
+    """Whether the request left this machine."""
+    return ended.status is not None or ended.error is None or type(ended.error).__name__ not in _NEVER_SENT
 
 
 def _outcome(ended: Ended, facts: ResponseFacts) -> Outcome:
@@ -145,7 +153,7 @@ def _money(
 def _billed(ended: Ended, facts: ResponseFacts) -> bool:
     """Whether money was spent: not for refused or failed requests, nor for those that never left the machine."""
     if ended.status is None:
-        return ended.error is None or type(ended.error).__name__ not in _NEVER_SENT
+        return was_sent(ended)
     if ended.status >= 400:
         return False
     return not (facts.error_type and facts.usage is None and not facts.output_characters)

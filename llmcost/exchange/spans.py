@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
@@ -98,6 +99,11 @@ class CallSpan:
         if self.recording:
             self._span.set_attributes(attributes if self.own else adopt.absent_from(self._span, attributes))
 
+    def event(self, name: str, attributes: Mapping[str, Any], at_ns: int | None = None) -> None:
+        """Add an event; ``at_ns`` is Unix time in nanoseconds, now by default."""
+        if self.recording:
+            self._span.add_event(name, attributes, at_ns)
+
     def end(self) -> None:
         """End an own span; an adopted one is ended by its owner."""
         if self.own:
@@ -154,6 +160,8 @@ def _at_start(started: Started) -> dict[str, Any]:
     """What else is known before the answer: call site, context, what was asked for."""
     request = started.request
     attributes = dict(attribution_attributes(started.attribution))
+    if started.held is not None:
+        attributes.update(started.held.attributes())
     if request.stream:
         attributes[semconv.REQUEST_STREAM] = True
     if request.max_tokens is not None:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from llmcost.calls import Attribution
+from llmcost.exchange.held import Held
 from llmcost.providers import Endpoint, RequestFacts
 
 
 class Started(NamedTuple):
-    """A call that is about to be sent. ``at_ns`` is Unix time in nanoseconds, ``at`` monotonic seconds."""
+    """A call that is about to be sent. ``at_ns`` is Unix time in nanoseconds, ``at`` monotonic seconds; ``held`` is
+    what budgets said to it, where there are any."""
 
     endpoint: Endpoint
     request: RequestFacts
@@ -19,6 +21,7 @@ class Started(NamedTuple):
     attribution: Attribution
     at_ns: int
     at: float
+    held: Held | None = None
 
 
 class Ended(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import timedelta
 from types import ModuleType
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ class HttpxAdapter:
     """Reads the requests and responses of one httpx-like module."""
 
     def __init__(self, module: ModuleType) -> None:
+        self._response = module.Response
         self._tapped, self._tapped_async = _tapped_streams(module)
 
     def target(self, request: Any) -> tuple[str, str, int | None, str]:
@@ -39,15 +41,30 @@ class HttpxAdapter:
         return _form_fields(parts, boundary) if parts and boundary else b""
 
     def replace_body(self, request: Any, body: bytes) -> None:
-        """Put another body in the request: the content, the stream that is sent, and the length.
-
-        The answer is asked for without compression, since its bytes are about to be looked through.
-        """
+        """Put another body in the request: the content, the stream that is sent, and the length."""
         replacement = type(request)(request.method, request.url, content=body)
         request.stream = replacement.stream
         request._content = body  # noqa: SLF001 - what `request.content` returns
         request.headers["content-length"] = str(len(body))
+        request.headers.pop("transfer-encoding", None)
+
+    def ask_unpacked(self, request: Any) -> None:
+        """Ask for an answer without compression."""
         request.headers["accept-encoding"] = "identity"
+
+    def replace_target(self, request: Any, target: str) -> None:
+        """Put another path and query in the request."""
+        request.url = request.url.copy_with(raw_path=target.encode("ascii"))
+
+    def sent_target(self, request: Any) -> str:
+        """Path and query of a request, encoded as they are sent."""
+        return request.url.raw_path.decode("ascii")  # type: ignore[no-any-return]
+
+    def answer(self, request: Any, status: int, headers: Mapping[str, str], body: bytes) -> Any:
+        """A response that no server gave."""
+        response = self._response(status, headers=dict(headers), content=body, request=request)
+        response.elapsed = timedelta()
+        return response
 
     def status(self, response: Any) -> int:
         """HTTP status."""

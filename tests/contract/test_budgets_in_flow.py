@@ -91,7 +91,9 @@ def test_who_called_finds_its_budget() -> None:
                 refused = client.post(URL, json=body())
         assert refused.status_code == 402
         assert under.spent(user="u1") == [(NANO, 0, 1)]
-        found = refusal(pytest.raises(httpx.HTTPStatusError, refused.raise_for_status).value)
+        with pytest.raises(httpx.HTTPStatusError) as raised:
+            refused.raise_for_status()
+        found = refusal(raised.value)
         assert found is not None
         assert (found.budget, found.scope, found.value, found.limit, found.remaining) == ("t", "tenant", "acme", 0, 0)
         assert found.resets_at is not None

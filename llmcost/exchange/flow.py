@@ -121,7 +121,8 @@ def drive(flow: Flow[Request, Response], send: Callable[[Request], Response]) ->
     try:
         request: Any = next(flow)
         if type(request) is Asking:
-            request = flow.send(request.now())
+            answer: Any = request.now()
+            request = flow.send(answer)
     except StopIteration as refused:
         return refused.value  # type: ignore[no-any-return]
     try:
@@ -137,7 +138,8 @@ async def drive_async(flow: Flow[Request, Response], send: Callable[[Request], A
     try:
         request: Any = next(flow)
         if type(request) is Asking:
-            request = flow.send(await request.later())
+            answer: Any = await request.later()
+            request = flow.send(answer)
     except StopIteration as refused:
         return refused.value  # type: ignore[no-any-return]
     try:

@@ -150,6 +150,24 @@ BUDGET_WARNING_EVENT: Final = "llmcost.budget.warning"
 """Span event: a threshold was crossed; once per threshold and window over all processes."""
 BUDGET_DECISION_EVENT: Final = "llmcost.budget.decision"
 """Span event: a budget refused the call or sent another model."""
+BOUND: Final = "llmcost.bound"
+"""Which number of a forecast: `median`, or `lower` and `upper` of the 95 % interval."""
+SCOPE_KIND: Final = "llmcost.scope"
+"""Whose spend: `global`, `label`, `model`, `user` or `budget`."""
+SCOPE_VALUE: Final = "llmcost.scope.value"
+"""Which one: the label, the model, the budget; absent for `global`."""
+ANOMALY_INCIDENT: Final = "llmcost.anomaly.incident"
+"""Id of the incident, the same for all its reports."""
+ANOMALY_EVENT: Final = "llmcost.anomaly.event"
+"""What happened to the incident: `opened`, `escalated` or `closed`."""
+ANOMALY_SEVERITY: Final = "llmcost.anomaly.severity"
+"""The worst so far: `low`, `medium` or `high`."""
+ANOMALY_CAUSE: Final = "llmcost.anomaly.cause"
+"""What changed: `model`, `tokens`, `price`, `calls`, `retries` or `errors`."""
+ANOMALY_DESCRIPTION: Final = "llmcost.anomaly.description"
+"""One sentence: since when, whose, what changed, how much money."""
+ANOMALY_EXCESS: Final = "llmcost.anomaly.excess"
+"""Money above the usual so far, USD."""
 REQUESTED_MODEL: Final = "llmcost.requested_model"
 """The model that the program asked for, where a budget sent another."""
 ERROR_CODE: Final = "llmcost.error.code"
@@ -281,6 +299,30 @@ INTERNAL_ERRORS: Final = Metric(
     ("llmcost.place",),
 )
 
+FORECAST_COST: Final = Metric(
+    "llmcost.forecast.cost",
+    "gauge",
+    "{USD}",
+    "Cost of the present month (UTC) at its end, or of a budget's window: median and 95 % interval.",
+    (SCOPE_KIND, SCOPE_VALUE, BOUND),
+)
+FORECAST_EXCEED: Final = Metric(
+    "llmcost.forecast.exceed_probability",
+    "gauge",
+    "1",
+    "Chance that a budget is passed before its window ends.",
+    (BUDGET_NAME,),
+)
+ANOMALIES: Final = Metric(
+    "llmcost.anomalies",
+    "counter",
+    "{report}",
+    "Incidents that were opened, got worse or ended. Each report is counted by one process.",
+    (SCOPE_KIND, ANOMALY_EVENT, ANOMALY_SEVERITY, ANOMALY_CAUSE),
+)
+ANOMALY_EVENT_NAME: Final = "llmcost.anomaly"
+"""Name of the span event and of the log record that tell of an incident."""
+
 METRICS: Final = (
     TOKEN_USAGE,
     OPERATION_DURATION,
@@ -296,6 +338,9 @@ METRICS: Final = (
     BUDGET_RESERVED,
     BUDGET_USED_RATIO,
     BUDGET_DECISIONS,
+    FORECAST_COST,
+    FORECAST_EXCEED,
+    ANOMALIES,
     INTERNAL_ERRORS,
 )
 
@@ -318,6 +363,10 @@ ENV_METRICS: Final = EnvironmentVariable("LLMCOST_METRICS", "on (default) or off
 ENV_PRICE_MAP: Final = EnvironmentVariable("LLMCOST_PRICE_MAP", "File that replaces the shipped price map.")
 ENV_PROFILES: Final = EnvironmentVariable(
     "LLMCOST_PROFILES", "Further cost attributes, by backend: openlit, logfire, langfuse, otel-draft."
+)
+ENV_WEBHOOK: Final = EnvironmentVariable("LLMCOST_WEBHOOK", "URL that anomalies are posted to.")
+ENV_WEBHOOK_SECRET: Final = EnvironmentVariable(
+    "LLMCOST_WEBHOOK_SECRET", "Secret by which posts to the webhook are signed (HMAC-SHA256). Only here, in no file."
 )
 ENV_RUN_ID: Final = EnvironmentVariable("LLMCOST_RUN_ID", "Id of this run; set by llmcost run for all its processes.")
 ENV_STORE: Final = EnvironmentVariable("LLMCOST_STORE", "Folder of the local store, on (.llmcost) or off.")
@@ -342,5 +391,7 @@ ENVIRONMENT: Final = (
     ENV_STORE,
     ENV_STREAM_USAGE,
     ENV_STRICT,
+    ENV_WEBHOOK,
+    ENV_WEBHOOK_SECRET,
     ENV_CAPTURE_CONTENT,
 )

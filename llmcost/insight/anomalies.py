@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from llmcost.insight.causes import Cause, Change, Profile, describe
 from llmcost.insight.grades import Severity
@@ -57,6 +58,18 @@ class Anomaly:
     change: Change
     before: Profile
     after: Profile
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """The report that ``dataclasses.asdict`` made a document of."""
+        values = {
+            **document,
+            "scope": Scope(*document["scope"]),
+            "change": Change(**document["change"]),
+            "before": Profile(**document["before"]),
+            "after": Profile(**document["after"]),
+        }
+        return cls(**values)
 
     @property
     def incident(self) -> str:

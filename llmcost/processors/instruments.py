@@ -70,6 +70,22 @@ class Sums:
             ]
 
 
+class Gauge:
+    """What a gauge shows: the numbers that were told last, by attribute set."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self._shown: tuple[tuple[float, Attributes], ...] = ()
+
+    def show(self, values: Iterable[tuple[float, Attributes]]) -> None:
+        """Show these from now on, and nothing else."""
+        self._shown = tuple(values)
+
+    def observe(self, _: CallbackOptions) -> Iterable[Observation]:
+        """What the SDK asks for when it collects."""
+        return [Observation(value, attributes) for value, attributes in self._shown]
+
+
 class Instruments:
     """All instruments of one meter provider."""
 
@@ -84,6 +100,9 @@ class Instruments:
         self.calls = self._sums(semconv.CALLS)
         self.unpriced = self._sums(semconv.CALLS_UNPRICED)
         self.unseen = self._sums(semconv.CALLS_UNSEEN)
+        self.anomalies = self._sums(semconv.ANOMALIES)
+        self.forecast_cost = self._gauge(semconv.FORECAST_COST)
+        self.forecast_exceed = self._gauge(semconv.FORECAST_EXCEED)
         self._observed(semconv.INTERNAL_ERRORS, _observe_errors)
 
     def _histogram(self, metric: Metric) -> metrics.Histogram:
@@ -95,6 +114,11 @@ class Instruments:
         sums = Sums(metric)
         self._observed(metric, sums.observe)
         return sums
+
+    def _gauge(self, metric: Metric) -> Gauge:
+        gauge = Gauge(metric)
+        self._meter.create_observable_gauge(metric.name, [gauge.observe], metric.unit, metric.help)
+        return gauge
 
     def _observed(self, metric: Metric, callback: Callable[[CallbackOptions], Iterable[Observation]]) -> None:
         self._meter.create_observable_counter(metric.name, [callback], metric.unit, metric.help)
@@ -115,8 +139,16 @@ def begin_anew() -> None:
     """Let all counters start from 0: for a forked child whose readers are cumulative, since what was counted before the
     fork is the parent's. Readers of deltas need no such thing, and would take it for a fall."""
     for each in list(_of_provider.values()):
-        for sums in (each.cost, each.calls, each.unpriced, each.unseen):
+        for sums in (each.cost, each.calls, each.unpriced, each.unseen, each.anomalies):
             sums.begin_anew()
+
+
+def present_instruments(given: metrics.MeterProvider | None) -> Instruments | None:
+    """The instruments of the provider given, else of the one that is set now; None where there is only the API's,
+    which does nothing."""
+    provider = given or metrics.get_meter_provider()
+    nothing = type(provider).__module__.startswith(metrics.__name__)
+    return None if nothing else instruments_of(provider)
 
 
 def _observe_errors(_: CallbackOptions) -> Iterable[Observation]:

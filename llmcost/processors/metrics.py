@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from llmcost import semconv
 from llmcost.calls import NO_USAGE, Call
-from llmcost.processors.instruments import LOCK, Attributes, Instruments, instruments_of
+from llmcost.processors.instruments import LOCK, Attributes, Instruments, present_instruments
 
 _MOST_SERIES: Final = 10_000
 _INPUT: Final = "input"
@@ -112,8 +112,7 @@ class MetricsSpanProcessor(SpanProcessor):
         if provider is not self._of:
             self._of = provider
             self._series = {}
-            nothing = type(provider).__module__.startswith(metrics.__name__)
-            self._instruments = None if nothing else instruments_of(provider)
+            self._instruments = present_instruments(self._given)
         return self._instruments
 
     def _standard(self, instruments: Instruments, call: Call, series: Series, context: Context | None) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
@@ -47,11 +48,13 @@ class SqliteFile:
     Args:
         path: the file; made, with its folder, at the first use.
         wait_s: how long to wait for other threads and processes before the failure ``busy``.
+        schema: makes the tables of a new file, among them ``meta`` with the ``epoch`` of the file.
     """
 
-    def __init__(self, path: Path, *, wait_s: float = WAIT_S) -> None:
+    def __init__(self, path: Path, *, wait_s: float = WAIT_S, schema: Traversable = _SCHEMA) -> None:
         self.path = path
         self._wait_s = wait_s
+        self._schema = schema
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
@@ -139,7 +142,7 @@ class SqliteFile:
             raise LedgerFailure("unreachable", f"{self.path.name}: {exc.strerror}") from exc
         connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            life = _prepare(connection)
+            life = _prepare(connection, self._schema)
             stat = os.stat(self.path)  # noqa: PTH116 - the same call as in the hot path
         except (sqlite3.Error, OSError):
             connection.close()
@@ -182,11 +185,11 @@ def _reason(exc: sqlite3.Error) -> Reason:
     return _REASONS.get(code & 0xFF, "unreachable")
 
 
-def _prepare(connection: sqlite3.Connection) -> str:
+def _prepare(connection: sqlite3.Connection, schema: Traversable) -> str:
     """Set the connection up, make the tables where they are missing; returns the name of the file's life."""
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").fetchall()
     known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
     if known is None:
-        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA.read_text(encoding='utf-8')} COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {schema.read_text(encoding='utf-8')} COMMIT;")
     return str(connection.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0])

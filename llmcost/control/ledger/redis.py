@@ -69,12 +69,7 @@ class RedisLedger:
         timeout_s: float = TIMEOUT_S,
         namespace: str = "default",
     ) -> None:
-        try:
-            import redis
-        except ImportError:
-            raise MissingExtra("a ledger in Redis", "redis") from None
-        self._errors = redis.exceptions
-        self._client = _client(redis, url, timeout_s)
+        self._client, self._errors = connect(url, timeout_s)
         self._clock = clock
         self._hold_s = hold_s
         self._prefix = f"llmcost:{{{namespace}}}:"
@@ -200,15 +195,26 @@ class RedisLedger:
         return LedgerFailure("unreachable", type(exc).__name__)
 
 
-def _client(redis: Any, url: str, timeout_s: float) -> Any:
+def connect(url: str, timeout_s: float) -> tuple[Any, Any]:
+    """A client of redis-py for a URL, and the module of its exceptions.
+
+    Raises:
+        MissingExtra: redis-py is not installed.
+        ConfigError: the URL cannot be read.
+    """
+    try:
+        import redis
+    except ImportError:
+        raise MissingExtra("a ledger in Redis", "redis") from None
     # One more try for a connection that a restarted server has closed; never after a timeout, which has used the time.
     retry = redis.retry.Retry(redis.backoff.NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,))
     if url.startswith(("valkey://", "valkeys://")):
         url = url.replace("valkey", "redis", 1).replace("rediss://", "rediss://", 1)
     try:
-        return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+        client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
     except ValueError as exc:
         raise ConfigError(f"ledger: {exc}") from None
+    return client, redis.exceptions
 
 
 def _rows(option: Option) -> list[list[Any]]:

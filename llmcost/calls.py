@@ -119,6 +119,10 @@ def nano_dollars(usd: float) -> int:
     return round(usd * NANO)
 
 
+SLOT_S: Final = 300
+"""Grain, in seconds, at which calls are added up over time: the day of every time zone and every bucket of ten minutes
+is a whole number of these."""
+
 NOT_BILLED: Final = Cost("not_billed")
 UNPRICED: Final = Cost("unpriced")
 

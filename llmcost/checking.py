@@ -5,7 +5,9 @@ and one row of :data:`KINDS` for each setting of that kind.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -18,6 +20,22 @@ _OFF: Final = frozenset({"0", "false", "no", "off"})
 
 DEFAULT_STORE: Final = Path(".llmcost")
 PROFILES: Final = ("openlit", "logfire", "langfuse", "otel-draft")
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalySettings:
+    """The table ``[anomalies]``.
+
+    Attributes:
+        sensitivity: ``low`` reports only what is of high severity, ``medium`` also what is of medium, ``high`` all.
+        at_least: USD above the usual from which an incident is reported; errors and retries always are.
+        webhook: URL that reports are posted to; signed where ``LLMCOST_WEBHOOK_SECRET`` is set.
+    """
+
+    sensitivity: Literal["low", "medium", "high"] = "medium"
+    at_least: float = 0.0
+    webhook: str | None = None
+
 
 Check = Callable[[str, Any, Path], Any]
 """From what an error names, the value, and the folder that paths start from, to the value in its type."""
@@ -147,6 +165,43 @@ def _prices(where: str, value: Any, _: Path) -> Mapping[str, Any]:
     return value
 
 
+def _anomalies(where: str, value: Any, base: Path) -> AnomalySettings:
+    if isinstance(value, AnomalySettings):
+        return value
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where}: expected a table, got {value!r}")
+    for key in value:
+        if key not in _ANOMALIES:
+            raise ConfigError(f"{where}.{key}: unknown setting")
+    return AnomalySettings(**{key: _ANOMALIES[key](f"{where}.{key}", given, base) for key, given in value.items()})
+
+
+def _amount(where: str, value: Any, _: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ConfigError(f"{where}: {value!r} is no amount of USD")
+    return float(value)
+
+
+def _webhook(where: str, value: Any, base: Path) -> str:
+    """The value is not repeated in the error: it may hold a token."""
+    text = _endpoint(where, value, base)
+    if not text.startswith(("https://", "http://")):
+        raise ConfigError(f"{where}: expected an address that begins with https:// or http://")
+    return text
+
+
+def _function(where: str, value: Any, _: Path) -> Callable[..., object]:
+    if not callable(value):
+        raise ConfigError(f"{where}: expected a function, which can be given in code only")
+    return value  # type: ignore[no-any-return]
+
+
+_ANOMALIES: Final[Mapping[str, Check]] = {
+    "sensitivity": _choice("low", "medium", "high"),
+    "at_least": _amount,
+    "webhook": _webhook,
+}
+
 KINDS: Final[Mapping[str, Check]] = {
     "endpoint": _endpoint,
     "headers": _texts,
@@ -164,6 +219,9 @@ KINDS: Final[Mapping[str, Check]] = {
     "profiles": _names(*PROFILES),
     "capture_content": _choice("NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT"),
     "second_door": _names(),
+    "foresight": _choice("auto", "on", "off"),
+    "anomalies": _anomalies,
+    "on_anomaly": _function,
     "run_id": _text,
     "root": _file(must_exist=True),
 }

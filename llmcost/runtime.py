@@ -7,6 +7,7 @@ import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from opentelemetry import metrics, trace
 
@@ -31,6 +32,7 @@ from llmcost.tracing.propagation import ThreadContext
 
 if TYPE_CHECKING:
     from llmcost.exporting import Exporting
+    from llmcost.processors.outlook import OutlookSpanProcessor
     from llmcost.processors.store import StoreSpanProcessor
 
 
@@ -42,6 +44,7 @@ class Runtime:
         self.observers = FanOut()
         self.exporting: Exporting | None = None
         self.store: StoreSpanProcessor | None = None
+        self.outlook: OutlookSpanProcessor | None = None
         self.call_log = CallLog(_idle())
         self._carriers: tuple[ThreadContext | LabelEntry | HttpSpans, ...] = ()
         self._door: SecondDoor | None = None
@@ -69,8 +72,12 @@ class Runtime:
 
             self.store = StoreSpanProcessor.at(folder)
             self.observers.add(self.store)
+        self.outlook = _outlook(config, folder, meter_provider)
+        if self.outlook is not None:
+            self.observers.add(self.outlook)
         sections = Sections(config.map_path, default_label=config.default_label)
         engine = _engine(config, self.observers, sections, tracer_provider)
+        engine.events = self.outlook.events if self.outlook is not None else None
         self.call_log = CallLog(_recorder(engine, config))
         self.observers.add(self.call_log)
         self._carriers = (ThreadContext(sections.inherit), LabelEntry(sections.semantic_map, sections.inherit))
@@ -103,6 +110,9 @@ class Runtime:
         if self.store is not None:
             self.store.shutdown()
             self.store = None
+        if self.outlook is not None:
+            self.outlook.shutdown()
+            self.outlook = None
         self.config = None
 
     def finish_open_calls(self) -> None:
@@ -110,6 +120,8 @@ class Runtime:
         with guard("runtime.finish_open_calls"):
             if active.engine is not None:
                 active.engine.close()
+            if self.outlook is not None:
+                self.outlook.force_flush()
 
     def write(self) -> None:
         """Finish what was dropped and write what waits for the store."""
@@ -118,6 +130,8 @@ class Runtime:
                 active.engine.drain()
             if self.store is not None:
                 self.store.force_flush()
+            if self.outlook is not None:
+                self.outlook.force_flush()
 
     def force_flush(self) -> None:
         """Write and send what is waiting."""
@@ -153,6 +167,30 @@ def store_folder(config: Config, tracer_provider: object | None) -> Path | None:
     disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     exported = (tracer_provider is not None and not disabled) or signals.kept(config, os.environ)
     return None if exported else DEFAULT_STORE.resolve()
+
+
+def _outlook(
+    config: Config, folder: Path | None, meter_provider: metrics.MeterProvider | None
+) -> OutlookSpanProcessor | None:
+    """Forecasts and the watch for anomalies; None where they are off, or nothing is kept anyway."""
+    if config.foresight == "off" or (config.foresight == "auto" and folder is None):
+        return None
+    from llmcost.processors.outlook import LEDGER_FILE, OutlookSettings, OutlookSpanProcessor
+
+    place = folder or DEFAULT_STORE.resolve()
+    return OutlookSpanProcessor(
+        OutlookSettings(
+            ledger=f"sqlite://{quote(str(place / LEDGER_FILE))}",
+            folder=place,
+            store=folder,
+            sensitivity=config.anomalies.sensitivity,
+            at_least=config.anomalies.at_least,
+            on_anomaly=config.on_anomaly,
+            webhook=os.environ.get(semconv.ENV_WEBHOOK.name) or config.anomalies.webhook,
+            secret=os.environ.get(semconv.ENV_WEBHOOK_SECRET.name) or None,
+        ),
+        meter_provider,
+    )
 
 
 def price_book(config: Config) -> PriceBook:

@@ -364,6 +364,9 @@ ENV_PRICE_MAP: Final = EnvironmentVariable("LLMCOST_PRICE_MAP", "File that repla
 ENV_PROFILES: Final = EnvironmentVariable(
     "LLMCOST_PROFILES", "Further cost attributes, by backend: openlit, logfire, langfuse, otel-draft."
 )
+ENV_FORESIGHT: Final = EnvironmentVariable(
+    "LLMCOST_FORESIGHT", "Forecasts and the watch for anomalies: auto (default: where there is a store), on or off."
+)
 ENV_WEBHOOK: Final = EnvironmentVariable("LLMCOST_WEBHOOK", "URL that anomalies are posted to.")
 ENV_WEBHOOK_SECRET: Final = EnvironmentVariable(
     "LLMCOST_WEBHOOK_SECRET", "Secret by which posts to the webhook are signed (HMAC-SHA256). Only here, in no file."
@@ -391,6 +394,7 @@ ENVIRONMENT: Final = (
     ENV_STORE,
     ENV_STREAM_USAGE,
     ENV_STRICT,
+    ENV_FORESIGHT,
     ENV_WEBHOOK,
     ENV_WEBHOOK_SECRET,
     ENV_CAPTURE_CONTENT,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -78,6 +78,7 @@ class Engine:
         attribute: from a stack frame to label, call site and context.
         observe: takes each finished call, with an OTel context that holds its span where there is one.
         unseen: is told the host of a request that may have spent money but could not be read as a call.
+        events: is asked, before a call's span ends, for events that belong on it: name and attributes.
         tracer: asked at each call, so that a provider which is set later counts.
         gate: puts calls before the budgets; None where there are none.
     """
@@ -89,6 +90,7 @@ class Engine:
     tracer: Callable[[], trace.Tracer]
     unseen: Callable[[str], None] = _unnoticed
     gate: Gate | None = None
+    events: Callable[[Call], Sequence[tuple[str, dict[str, Any]]]] | None = None
     options: Options = field(default_factory=Options)
     clock: Clock = field(default_factory=Clock)
     new_id: Callable[[int], str] = new_call_id

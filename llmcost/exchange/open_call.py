@@ -111,6 +111,9 @@ class OpenCall:
             if self.started.held is not None and not record.in_background(facts):
                 self._settle(self.started.held, call, ended)
             self.span.write(self.started, call, self.engine.options.profiles)
+            if self.engine.events is not None:
+                for name, attributes in self.engine.events(call):
+                    self.span.event(name, attributes)
             if self.engine.options.capture_content != "NO_CONTENT":
                 self._capture()
         if call is None and self.started.held is not None:

@@ -37,7 +37,7 @@ class Habits(Resumable):
     @property
     def model(self) -> str | None:
         """The usual model; None where none was told."""
-        best = max(self._models, key=lambda row: float(row[1]), default=None)
+        best = max(self._models, key=lambda row: (float(row[1]), str(row[0])), default=None)
         return None if best is None else str(best[0])
 
     def learn(self, tally: Tally) -> None:

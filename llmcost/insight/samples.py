@@ -84,7 +84,7 @@ class Tally(Resumable):
     @property
     def main_model(self) -> str | None:
         """The model of most calls; None where no model was told."""
-        best = max(self.models, key=lambda row: float(row[1]), default=None)
+        best = max(self.models, key=lambda row: (float(row[1]), str(row[0])), default=None)
         return None if best is None else str(best[0])
 
     def _count(self, model: str, calls: float) -> None:

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from opentelemetry import _logs, metrics
-from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor
 
 from llmcost import semconv
@@ -51,9 +50,6 @@ class AnomalySpanProcessor(SpanProcessor):
         self._webhook = webhook
         self._meter_provider = meter_provider
         self._waiting: OrderedDict[Scope, Anomaly] = OrderedDict()
-
-    def observe(self, call: Call, context: Context | None = None) -> None:
-        """Nothing: calls come to the feed by their sums."""
 
     def events(self, call: Call) -> list[tuple[str, dict[str, Any]]]:
         """Name and attributes of the events for the span of a call that is about to end: the reports on its scopes

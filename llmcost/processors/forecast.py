@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from opentelemetry import metrics
-from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor
 
 from llmcost import semconv
-from llmcost.calls import Call
 from llmcost.control.feed import Feed, key_of
 from llmcost.control.ledger import LedgerFailure
 from llmcost.insight import Forecast
 from llmcost.insight.foresight import month_end, restored
 from llmcost.processors.instruments import present_instruments
+from llmcost.processors.sums import Row
 
 _MOST_SHOWN: Final = 100
 """Labels and models that gauges are shown for: those called last."""
+_SHOWN: Final = ("label", "model")
 _EVERY: Final = 4
 _BOUNDS: Final[Mapping[str, Callable[[Forecast], float]]] = {
     "median": lambda forecast: forecast.mean,
@@ -29,7 +29,8 @@ _BOUNDS: Final[Mapping[str, Callable[[Forecast], float]]] = {
 
 
 class ForecastSpanProcessor(SpanProcessor):
-    """Marks the series of each call; the timer calls :meth:`publish`. Users have no gauges: their ids are no metrics.
+    """Marks the series that calls came for; the timer calls :meth:`publish`. Users have no gauges: their
+    ids are no metrics.
 
     Args:
         feed: where the states of the series are.
@@ -42,12 +43,14 @@ class ForecastSpanProcessor(SpanProcessor):
         self._marked: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._rounds = 0
 
-    def observe(self, call: Call, context: Context | None = None) -> None:  # noqa: ARG002
-        """Mark the series of a call."""
-        marked = self._marked
-        marked["label", call.attribution.label] = marked["model", call.request_model or ""] = None
-        if len(marked) > _MOST_SHOWN:
-            marked.popitem(last=False)
+    def mark(self, rows: Iterable[Row]) -> None:
+        """Mark the series that sums of calls belong to."""
+        for _, values, _ in rows:
+            for kind in _SHOWN:
+                self._marked[kind, values[kind]] = None
+                self._marked.move_to_end((kind, values[kind]))
+        while len(self._marked) > _MOST_SHOWN:
+            self._marked.popitem(last=False)
 
     def publish(self) -> None:
         """Show the forecasts of the month; every fourth time, as they move slowly."""
@@ -62,7 +65,7 @@ class ForecastSpanProcessor(SpanProcessor):
 
     def _months(self) -> Iterable[tuple[float, dict[str, Any]]]:
         now = self._feed.now()
-        marked = {key_of(kind, name): (kind, name) for kind, name in [("global", ""), *self._marked] if name or kind}
+        marked = {key_of(kind, name): (kind, name) for kind, name in [("global", ""), *self._marked]}
         for key, state in self._feed.states(marked).items():
             kind, name = marked[key]
             series = restored(key, state)

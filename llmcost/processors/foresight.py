@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
 from llmcost.calls import NANO
-from llmcost.control.feed import Feed, FeedRow, Found, Kept, Step, Sums, key_of, scopes_of
+from llmcost.control.feed import Feed, FeedRow, Found, Kept, Step, Sums, key_of, scopes_of, who_of
 from llmcost.control.ledger import LedgerFailure
 from llmcost.insight import Anomaly, Sample, WatchSettings
 from llmcost.insight.foresight import Round
-from llmcost.processors.sums import CallSums
+from llmcost.processors.sums import Row
+from llmcost.processors.tray import Tray
 
 log: Final = logging.getLogger("llmcost")
 
@@ -24,17 +26,19 @@ HISTORY_S: Final = 90 * 86_400.0
 _PIECE_S: Final = 86_400.0
 """Slots taken in at once, at most."""
 _MOST_PIECES: Final = 20
+_MOST_UNSENT: Final = 240
+"""Rounds of the timer whose sums wait for a ledger that is gone: an hour."""
 
 History = Callable[[float, float], Iterable[FeedRow]]
 
 
 class Foresight:
-    """What this process has to do with the feed. All of it happens in the timer's thread, but for :attr:`sums`.
+    """What this process has to do with the feed. All of it happens in the timer's thread.
 
     Args:
         feed: where all processes meet.
-        sums: this process's calls, until they are written.
         settings: what is worth a report.
+        tray: where processes that ended left what they had.
         history: rows of a range of Unix time from before the feed began.
         grace_s: how long a slot must be over.
     """
@@ -42,32 +46,39 @@ class Foresight:
     def __init__(
         self,
         feed: Feed,
-        sums: CallSums,
         settings: WatchSettings,
         *,
+        tray: Tray | None = None,
         history: History | None = None,
         grace_s: float = GRACE_S,
     ) -> None:
         self.feed = feed
-        self.sums = sums
         self._settings = settings
+        self._tray = tray
         self._history = history
         self._grace_s = grace_s
+        self._unsent: dict[str, list[FeedRow]] = {}
         self._warned = False
 
-    def flush(self) -> bool:
-        """Write the sums. Where that fails they wait for the next time."""
-        rows = self.sums.drain()
-        if not rows:
-            return True
+    def send(self, rows: Sequence[Row]) -> None:
+        """Write sums. Where that fails they wait for the next time, under the same name: nothing is booked twice."""
+        if rows and len(self._unsent) < _MOST_UNSENT:
+            self._unsent[uuid.uuid4().hex] = feed_rows(rows)
         try:
-            self.feed.add(rows)
+            for name in list(self._unsent):
+                self.feed.add(self._unsent[name], name)
+                del self._unsent[name]
+            self._adopt()
         except LedgerFailure as failure:
-            self.sums.give_back(rows)
             self._warn(failure)
-            return False
-        self._warned = False
-        return True
+        else:
+            self._warned = False
+
+    def _adopt(self) -> None:
+        for name in self._tray.found() if self._tray is not None else ():
+            assert self._tray is not None
+            self.feed.add(feed_rows(self._tray.read(name)), name)
+            self._tray.done(name)
 
     def advance(self) -> int:
         """Take in what is due; returns how many steps this process took. Another may take them as well."""
@@ -108,6 +119,11 @@ class Foresight:
             log.warning("llmcost: forecast and anomalies wait for the ledger (%s)", failure)
 
 
+def feed_rows(rows: Sequence[Row]) -> list[FeedRow]:
+    """Sums of a process as the feed takes them."""
+    return [FeedRow(slot, who_of(values), Sums._make(sums)) for slot, values, sums in rows]
+
+
 def book(round_: Round, rows: Iterable[FeedRow]) -> None:
     """Book rows, which come in the order of time."""
     for slot, who, sums in rows:
@@ -144,8 +160,3 @@ def found_of(report: Anomaly) -> Found:
 def report_of(text: str) -> Anomaly:
     """The report that :func:`found_of` wrote."""
     return Anomaly.of(json.loads(text))
-
-
-def reports_of(texts: Sequence[str]) -> list[Anomaly]:
-    """The reports that :func:`found_of` wrote."""
-    return [report_of(text) for text in texts]

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from llmcost.control.ledger.forks import rebuild_in_child
 from llmcost.exchange.guard import guard
+from llmcost.store.forks import renew_in_child
 
 EVERY_S: Final = 15.0
 
@@ -23,10 +23,10 @@ class Pulse:
     def __init__(self, work: Sequence[tuple[str, Callable[[], object]]], every_s: float = EVERY_S) -> None:
         self._work = tuple((guard(name), part) for name, part in work)
         self._every_s = every_s
-        self.after_in_child()
-        rebuild_in_child(self)
+        self.after_fork()
+        renew_in_child(self)
 
-    def after_in_child(self) -> None:
+    def after_fork(self) -> None:
         """The parent's thread does not exist in a child."""
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()

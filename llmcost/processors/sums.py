@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from llmcost.calls import Call, nano_dollars
-from llmcost.control.feed import SLOT_S, FeedRow, Sums, who_of
-from llmcost.control.ledger.forks import rebuild_in_child
+from llmcost.calls import SLOT_S, Call, nano_dollars
+from llmcost.store.forks import renew_in_child
 
 _SLOT_NS: Final = SLOT_S * 10**9
 _RETRY_NS: Final = 60 * 10**9
@@ -19,6 +17,8 @@ _NO_MODEL: Final = "unknown"
 _ELSEWHERE: Final = "counted_elsewhere"
 
 Kind = tuple[int, str, str, str | None, tuple[str | None, ...]]
+Row = tuple[int, dict[str, str], list[int]]
+"""A slot (Unix seconds), the values of the scopes, and calls, priced ones, nano-dollars, tokens, errors, retries."""
 
 
 class CallSums:
@@ -30,10 +30,10 @@ class CallSums:
 
     def __init__(self, further: Sequence[str] = ()) -> None:
         self._further = tuple(further)
-        self.after_in_child()
-        rebuild_in_child(self)
+        self.after_fork()
+        renew_in_child(self)
 
-    def after_in_child(self) -> None:
+    def after_fork(self) -> None:
         """What was summed before a fork is the parent's. Re-entrant: a signal handler may make a call."""
         self._lock = threading.RLock()
         self._sums: dict[Kind, list[int]] = {}
@@ -70,29 +70,19 @@ class CallSums:
             self._failed[what] = ended
         return int(call.attempts > 1 or (failed is not None and 0 <= call.started_ns - failed < _RETRY_NS))
 
-    def drain(self) -> list[FeedRow]:
+    def drain(self) -> list[Row]:
         """Take what was added since the last time."""
         with self._lock:
             taken, self._sums = self._sums, {}
-        return [FeedRow(kind[0] * SLOT_S, self._who(kind), Sums(*sums)) for kind, sums in taken.items()]
+        return [(kind[0] * SLOT_S, self._values(kind), sums) for kind, sums in taken.items()]
 
-    def give_back(self, rows: Sequence[FeedRow]) -> None:
-        """Take rows back that could not be written."""
-        with self._lock:
-            for slot, who, sums in rows:
-                values = json.loads(who)
-                further = tuple(values.get(scope) for scope in self._further)
-                kind = (slot // SLOT_S, values["label"], values["model"], values.get("user"), further)
-                mine = self._sums.setdefault(kind, [0] * len(sums))
-                mine[:] = [a + b for a, b in zip(mine, sums, strict=True)]
-
-    def _who(self, kind: Kind) -> str:
+    def _values(self, kind: Kind) -> dict[str, str]:
         _, label, model, user, further = kind
         values = {"label": label, "model": model, "user": user, **dict(zip(self._further, further, strict=True))}
-        return who_of({scope: value for scope, value in values.items() if value is not None})
+        return {scope: value for scope, value in values.items() if value is not None}
 
 
-_VALUES: Final = {
+_VALUES: Final[Mapping[str, Callable[[Call], str | None]]] = {
     "call_type": lambda call: call.call_type,
     "provider": lambda call: call.provider,
     "session": lambda call: call.attribution.session_id,

@@ -18,8 +18,8 @@ from typing import IO, Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from llmcost.control.ledger.forks import rebuild_in_child
 from llmcost.errors import ConfigError
+from llmcost.store.forks import renew_in_child
 
 log: Final = logging.getLogger("llmcost")
 
@@ -71,10 +71,10 @@ class Webhook:
         self._clock = clock
         self._given_pause = pause
         self.dropped = 0
-        self.after_in_child()
-        rebuild_in_child(self)
+        self.after_fork()
+        renew_in_child(self)
 
-    def after_in_child(self) -> None:
+    def after_fork(self) -> None:
         """What waits is the parent's."""
         self._posts: queue.Queue[Post] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
@@ -162,9 +162,7 @@ def signature(secret: str, body: bytes, at: int) -> str:
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A post is not sent on to wherever the answer points."""
 
-    def redirect_request(
-        self, req: object, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str
-    ) -> None:
+    def redirect_request(self, req: object, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str) -> None:
         """None: the redirect is the answer."""
 
 

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from llmcost.control.feed import SLOT_S, FeedRow, Sums, who_of
+from llmcost.calls import SLOT_S
+from llmcost.control.feed import FeedRow, Sums, who_of
 from llmcost.store.booking import COUNTED_ELSEWHERE, QUARTER_NS
 from llmcost.store.dimensions import dimension
 

@@ -12,7 +12,8 @@ SUFFIX: Final = ".spool"
 HIDDEN: Final = "."
 """The begin of a spool file's name until it is locked."""
 _IGNORED: Final = (
-    "# Written by llmcost. Calls stay on this machine; maps and settings may be committed.\n*.db\n*.db-*\nspool/\n"
+    "# Written by llmcost. Calls stay on this machine; maps and settings may be committed.\n"
+    "*.db\n*.db-*\nspool/\nforesight/\n"
 )
 
 

@@ -1,6 +1,6 @@
 """What a feed is: the records that go in and out, and the protocol that every back end keeps.
 
-Processes add sums of their calls by *slot*, a stretch of :data:`SLOT_S` seconds. A slot that is over is taken in by one
+Processes add sums of their calls by *slot*, a stretch of ``SLOT_S`` seconds. A slot that is over is taken in by one
 process, whichever comes first: in one atomic step the rows go out, the new states of the series they touch come in, and
 the *cursor* moves on. So all processes agree by construction, none keeps a series in memory, and a process that dies at
 any moment leaves either both or neither. What comes late, for a slot behind the cursor, counts in the first open one.
@@ -12,11 +12,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-SLOT_S: Final = 300
-"""Width of a slot: the day of every time zone and every bucket of ten minutes is a whole number of these."""
+from llmcost.calls import SLOT_S
 
 MOST_KEYS: Final = 100_000
 """Series that are kept; beyond, those silent longest are dropped."""
+
+NAMES_KEPT_S: Final = 7 * 86_400
+"""How long it is remembered what was added."""
 
 REPORTS_KEPT_S: Final = 400 * 86_400
 """How long what was found is remembered."""
@@ -71,8 +73,8 @@ class Feed(Protocol):
     def now(self) -> float:
         """The feed's clock."""
 
-    def add(self, rows: Iterable[FeedRow]) -> None:
-        """Add sums; all or none."""
+    def add(self, rows: Iterable[FeedRow], once: str) -> None:
+        """Add sums; all or none, and once by the name ``once``, so that a lost answer books nothing twice."""
 
     def due(self, grace_s: float, most_s: float) -> Step | None:
         """What can be taken in: slots that have been over for ``grace_s``, at most ``most_s`` seconds of them at once.

@@ -7,7 +7,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
-from llmcost.control.feed.contract import MOST_KEYS, REPORTS_KEPT_S, FeedRow, Found, Kept, Step, Sums, until_of
+from llmcost.control.feed.contract import (
+    MOST_KEYS,
+    NAMES_KEPT_S,
+    REPORTS_KEPT_S,
+    FeedRow,
+    Found,
+    Kept,
+    Step,
+    Sums,
+    until_of,
+)
 from llmcost.control.ledger.forks import rebuild_in_child
 
 
@@ -25,6 +35,7 @@ class MemoryFeed:
         self._rows: dict[tuple[int, str], Sums] = {}
         self._keys: OrderedDict[str, Kept] = OrderedDict()
         self._found: dict[str, tuple[Found, bool]] = {}
+        self._names: dict[str, float] = {}
         self._dropped = 0
         rebuild_in_child(self)
 
@@ -32,9 +43,12 @@ class MemoryFeed:
         """The lock may be held by a thread that the child does not have."""
         self._lock = threading.Lock()
 
-    def add(self, rows: Iterable[FeedRow]) -> None:
+    def add(self, rows: Iterable[FeedRow], once: str) -> None:
         """See the contract."""
         with self._lock:
+            if once in self._names:
+                return
+            self._names[once] = self.now()
             for slot, who, sums in rows:
                 place = (slot if self._cursor is None else max(slot, self._cursor), who)
                 before = self._rows.get(place, Sums())
@@ -81,6 +95,8 @@ class MemoryFeed:
                 self._dropped += 1
             for report in found:
                 self._found.setdefault(report.name, (report, False))
+            before = self.now() - NAMES_KEPT_S
+            self._names = {name: at for name, at in self._names.items() if at >= before}
             oldest = self.now() - REPORTS_KEPT_S
             self._found = {name: entry for name, entry in self._found.items() if entry[0].at >= oldest}
             return True

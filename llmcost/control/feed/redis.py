@@ -7,7 +7,17 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-from llmcost.control.feed.contract import MOST_KEYS, REPORTS_KEPT_S, FeedRow, Found, Kept, Step, Sums, until_of
+from llmcost.control.feed.contract import (
+    MOST_KEYS,
+    NAMES_KEPT_S,
+    REPORTS_KEPT_S,
+    FeedRow,
+    Found,
+    Kept,
+    Step,
+    Sums,
+    until_of,
+)
 from llmcost.control.ledger.contract import LedgerFailure
 from llmcost.control.ledger.redis import connect
 
@@ -25,7 +35,7 @@ class RedisFeed:
     Keys, all in one slot of a cluster: ``cursor`` and ``dropped``; ``slots``, a zset of slots with rows;
     ``rows:<slot>``, a hash of kind, separator and name of the sum; ``states``, a hash by key; ``touched``, a zset of
     keys by their last slot; ``awake``, a set; ``reports``, a hash by name; ``times``, a zset of names by time;
-    ``untold``, a zset likewise.
+    ``untold``, a zset likewise; ``added:<name>``, which expire.
 
     Args:
         url: as for the ledger.
@@ -56,13 +66,18 @@ class RedisFeed:
             return time.time()
         return float(seconds) + float(micros) / 1e6
 
-    def add(self, rows: Iterable[FeedRow]) -> None:
+    def add(self, rows: Iterable[FeedRow], once: str) -> None:
         """See the contract."""
         rows = list(rows)
+        added = self._key(f"added:{once}")
 
         def put(pipe: Any) -> None:
+            pipe.watch(added)
+            if pipe.exists(added):
+                return
             cursor = _number(pipe.get(self._key("cursor"))) or 0
             pipe.multi()
+            pipe.set(added, 1, ex=NAMES_KEPT_S)
             for slot, who, sums in rows:
                 place = max(slot, cursor)
                 pipe.zadd(self._key("slots"), {str(place): place})

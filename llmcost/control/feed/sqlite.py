@@ -10,7 +10,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from llmcost.control.feed.contract import MOST_KEYS, REPORTS_KEPT_S, FeedRow, Found, Kept, Step, Sums, until_of
+from llmcost.control.feed.contract import (
+    MOST_KEYS,
+    NAMES_KEPT_S,
+    REPORTS_KEPT_S,
+    FeedRow,
+    Found,
+    Kept,
+    Step,
+    Sums,
+    until_of,
+)
 from llmcost.control.ledger.connection import SqliteFile
 from llmcost.control.ledger.contract import LedgerFailure
 from llmcost.control.ledger.forks import rebuild_in_child
@@ -49,22 +59,23 @@ class SqliteFeed:
         """A child of a fork opens its own connection."""
         self._file.after_in_child()
 
-    def add(self, rows: Iterable[FeedRow]) -> None:
+    def add(self, rows: Iterable[FeedRow], once: str) -> None:
         """See the contract."""
         values = [(slot, who, *sums) for slot, who, sums in rows]
         if not values:
             return
         try:
-            self._add(values)
+            self._add(values, once)
         except LedgerFailure as failure:
             if failure.reason != "emptied":
                 raise
             self._file.accept()
-            self._add(values)
+            self._add(values, once)
 
-    def _add(self, values: Sequence[tuple[object, ...]]) -> None:
+    def _add(self, values: Sequence[tuple[object, ...]], once: str) -> None:
         with self._file.writing() as db:
-            db.executemany(_ADD, values)
+            if db.execute("INSERT OR IGNORE INTO added VALUES (?, ?)", (once, self.now())).rowcount:
+                db.executemany(_ADD, values)
 
     def due(self, grace_s: float, most_s: float) -> Step | None:
         """See the contract."""
@@ -112,6 +123,7 @@ class SqliteFeed:
             )
             _drop(db, most_keys)
             db.executemany("INSERT OR IGNORE INTO reports VALUES (?, ?, 0, ?)", found)
+            db.execute("DELETE FROM added WHERE at < ?", (self.now() - NAMES_KEPT_S,))
             db.execute("DELETE FROM reports WHERE at < ?", (self.now() - REPORTS_KEPT_S,))
         return True
 

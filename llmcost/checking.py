@@ -190,12 +190,6 @@ def _webhook(where: str, value: Any, base: Path) -> str:
     return text
 
 
-def _function(where: str, value: Any, _: Path) -> Callable[..., object]:
-    if not callable(value):
-        raise ConfigError(f"{where}: expected a function, which can be given in code only")
-    return value  # type: ignore[no-any-return]
-
-
 _ANOMALIES: Final[Mapping[str, Check]] = {
     "sensitivity": _choice("low", "medium", "high"),
     "at_least": _amount,
@@ -221,7 +215,6 @@ KINDS: Final[Mapping[str, Check]] = {
     "second_door": _names(),
     "foresight": _choice("auto", "on", "off"),
     "anomalies": _anomalies,
-    "on_anomaly": _function,
     "run_id": _text,
     "root": _file(must_exist=True),
 }

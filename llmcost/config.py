@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from llmcost import semconv
 from llmcost.checking import AnomalySettings, checked
 from llmcost.errors import ConfigError
-
-if TYPE_CHECKING:
-    from llmcost.insight import Anomaly
 
 HttpSpans = Literal["keep", "on", "off"]
 
@@ -44,7 +41,6 @@ class Config:
         second_door: instrumentation scopes whose spans are counted although no hook saw their call (gRPC).
         foresight: forecasts and the watch for anomalies; ``auto`` has them where there is a store.
         anomalies: what is worth a report, and where it goes.
-        on_anomaly: called with each :class:`~llmcost.insight.Anomaly`, once over all processes; in code only.
         run_id: id of this run of the program, shared by its processes.
         root: the folder that the settings were read from.
     """
@@ -67,7 +63,6 @@ class Config:
     second_door: tuple[str, ...] = ()
     foresight: Literal["auto", "on", "off"] = "auto"
     anomalies: AnomalySettings = field(default_factory=AnomalySettings)
-    on_anomaly: Callable[[Anomaly], object] | None = None
     run_id: str | None = None
     root: Path | None = None
 

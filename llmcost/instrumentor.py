@@ -29,7 +29,7 @@ _NO_DEPENDENCIES: Final[Collection[str]] = ()
 class LLMCostInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """Hooks the HTTP clients; the entry point that ``opentelemetry-instrument`` loads.
 
-    ``instrument`` takes ``tracer_provider``, ``meter_provider`` and every setting of :class:`llmcost.config.Config`.
+    ``instrument`` takes ``tracer_provider``, ``meter_provider``, ``on_anomaly`` and every setting of :class:`llmcost.config.Config`.
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:
@@ -45,8 +45,9 @@ class LLMCostInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         launched = kwargs.pop("_launched", False)
         tracer_provider = kwargs.pop("tracer_provider", None)
         meter_provider = kwargs.pop("meter_provider", None)
+        on_anomaly = kwargs.pop("on_anomaly", None)
         try:
-            runtime.start(settings.load(kwargs), tracer_provider, meter_provider)
+            runtime.start(settings.load(kwargs), tracer_provider, meter_provider, on_anomaly)
             if termination.is_exporting():
                 termination.flush_at_the_end(runtime.write)
             if launched and signals.is_cumulative(os.environ):
@@ -68,13 +69,15 @@ def observe(**arguments: Any) -> None:
 
     Args:
         arguments: every setting of :class:`llmcost.config.Config`: ``endpoint``, ``headers``, ``http_spans``,
-            ``store``, ``service_name`` and so on; also ``tracer_provider`` and ``meter_provider``.
+            ``store``, ``service_name`` and so on; also ``tracer_provider`` and ``meter_provider``, and ``on_anomaly``,
+            a function that is called with each :class:`~llmcost.insight.Anomaly`, once over all processes.
 
     Raises:
         ConfigError: naming the setting at fault.
     """
     tracer_provider = arguments.pop("tracer_provider", None)
     meter_provider = arguments.pop("meter_provider", None)
+    on_anomaly = arguments.pop("on_anomaly", None)
     config = settings.load(arguments)
     if runtime.started:
         if config != runtime.config:
@@ -82,7 +85,8 @@ def observe(**arguments: Any) -> None:
         return
     if tracer_provider is None and signals.exported(config, os.environ):
         _export(config)
-    LLMCostInstrumentor().instrument(tracer_provider=tracer_provider, meter_provider=meter_provider, **arguments)
+    given = {"tracer_provider": tracer_provider, "meter_provider": meter_provider, "on_anomaly": on_anomaly}
+    LLMCostInstrumentor().instrument(**given, **arguments)
 
 
 def _export(config: Config) -> None:

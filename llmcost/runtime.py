@@ -32,7 +32,7 @@ from llmcost.tracing.propagation import ThreadContext
 
 if TYPE_CHECKING:
     from llmcost.exporting import Exporting
-    from llmcost.processors.outlook import OutlookSpanProcessor
+    from llmcost.processors.outlook import OnAnomaly, OutlookSpanProcessor
     from llmcost.processors.store import StoreSpanProcessor
 
 
@@ -60,6 +60,7 @@ class Runtime:
         config: Config,
         tracer_provider: trace.TracerProvider | None = None,
         meter_provider: metrics.MeterProvider | None = None,
+        on_anomaly: OnAnomaly | None = None,
     ) -> None:
         """Compose the engine, switch the hooks on. The application's providers are used, never touched."""
         self.config = config
@@ -72,7 +73,7 @@ class Runtime:
 
             self.store = StoreSpanProcessor.at(folder)
             self.observers.add(self.store)
-        self.outlook = _outlook(config, folder, meter_provider)
+        self.outlook = _outlook(config, folder, meter_provider, on_anomaly)
         if self.outlook is not None:
             self.observers.add(self.outlook)
         sections = Sections(config.map_path, default_label=config.default_label)
@@ -170,7 +171,7 @@ def store_folder(config: Config, tracer_provider: object | None) -> Path | None:
 
 
 def _outlook(
-    config: Config, folder: Path | None, meter_provider: metrics.MeterProvider | None
+    config: Config, folder: Path | None, meter_provider: metrics.MeterProvider | None, on_anomaly: OnAnomaly | None
 ) -> OutlookSpanProcessor | None:
     """Forecasts and the watch for anomalies; None where they are off, or nothing is kept anyway."""
     if config.foresight == "off" or (config.foresight == "auto" and folder is None):
@@ -185,7 +186,7 @@ def _outlook(
             store=folder,
             sensitivity=config.anomalies.sensitivity,
             at_least=config.anomalies.at_least,
-            on_anomaly=config.on_anomaly,
+            on_anomaly=on_anomaly,
             webhook=os.environ.get(semconv.ENV_WEBHOOK.name) or config.anomalies.webhook,
             secret=os.environ.get(semconv.ENV_WEBHOOK_SECRET.name) or None,
         ),

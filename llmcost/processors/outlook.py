@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from llmcost.insight import Anomaly
     from llmcost.processors.publishing import Publishing
 
+OnAnomaly = Callable[["Anomaly"], object]
+"""The user's callback: called with each report, in one process, in a thread of llmcost's."""
+
 LEDGER_FILE: Final = "ledger.db"
 """The ledger's file in the store's folder, where no other ledger is configured."""
 _NO_EVENTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = ()
@@ -53,7 +56,7 @@ class OutlookSettings:
     further: Sequence[str] = ()
     sensitivity: str = "medium"
     at_least: float = 0.0
-    on_anomaly: Callable[[Anomaly], object] | None = None
+    on_anomaly: OnAnomaly | None = None
     webhook: str | None = None
     secret: str | None = None
     every_s: float = EVERY_S

@@ -29,6 +29,7 @@ VARIABLES: Final = {
     "LLMCOST_HTTP_SPANS": ("maybe",),
     "LLMCOST_STREAM_USAGE": ("maybe",),
     "LLMCOST_METRICS": ("maybe", "2"),
+    "LLMCOST_FORESIGHT": ("maybe",),
     "LLMCOST_PRICE_MAP": ("nowhere.json", "\0"),
     "LLMCOST_PROFILES": ("maybe", "openlit,maybe"),
     "LLMCOST_MAP": ("\0",),
@@ -59,6 +60,8 @@ TAKES: Final[Mapping[str, tuple[Any, ...]]] = {
     "hosts": ({},),
     "deployments": ({}, {"a": "text"}),
     "prices": ({},),
+    "foresight": (),
+    "anomalies": ({},),
 }
 """What of :data:`SHAPES` a setting takes. The empty path is the folder of the file."""
 

@@ -42,6 +42,13 @@ def test_a_table_of_pyproject_is_read_and_found_upwards(tmp_path: Path) -> None:
         ("service_name = 1", "llmcost.toml: service_name: expected text, got 1"),
         ('metrics = "perhaps"', "llmcost.toml: metrics: 'perhaps' is neither on nor off"),
         ('profiles = ["nobody"]', "llmcost.toml: profiles: 'nobody' is none of openlit, logfire, langfuse, otel-draft"),
+        ("[anomalies]\nseverity = 1", "llmcost.toml: anomalies.severity: unknown setting"),
+        (
+            '[anomalies]\nsensitivity = "some"',
+            "llmcost.toml: anomalies.sensitivity: 'some' is none of low, medium, high",
+        ),
+        ("[anomalies]\nat_least = -1", "llmcost.toml: anomalies.at_least: -1 is no amount of USD"),
+        ('[anomalies]\nwebhook = "ftp://x"', "llmcost.toml: anomalies.webhook: expected an address that begins with"),
         ("= 1", "llmcost.toml: "),
     ],
 )

@@ -29,7 +29,8 @@ _NO_DEPENDENCIES: Final[Collection[str]] = ()
 class LLMCostInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """Hooks the HTTP clients; the entry point that ``opentelemetry-instrument`` loads.
 
-    ``instrument`` takes ``tracer_provider``, ``meter_provider``, ``on_anomaly`` and every setting of :class:`llmcost.config.Config`.
+    ``instrument`` takes ``tracer_provider``, ``meter_provider``, ``on_anomaly`` and every setting of
+    :class:`llmcost.config.Config`.
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:

@@ -32,7 +32,7 @@ RUN := $(BIN)/python
 endif
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs e2e sdks compat wheel clean
+.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs stack-tools dashboards pictures e2e sdks compat wheel clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -98,6 +98,15 @@ bench: $(READY) ## benchmarks, as medians
 
 docs: $(READY) ## build the documentation, strictly, into site/
 	$(RUN) -m mkdocs build --strict --quiet
+
+stack-tools: ## build Prometheus, promtool, Jaeger, dashcheck and the renderer into a cache outside the checkout
+	grafana/tools/get.sh
+
+dashboards: $(READY) ## the dashboards and alerts against a real Prometheus and Jaeger (make stack-tools first)
+	$(PYTEST) -q tests/unit/dashboards tests/stack/dashboards $(PYTEST_ARGS)
+
+pictures: $(READY) ## draw the dashboards from a made-up day and keep the pictures in docs
+	PYTHONPATH="$(CURDIR)/tests:$(PYTHONPATH)" $(RUN) -m stack.dashboards.draw
 
 e2e: $(READY) ## the tests with whole programs
 	$(PYTEST) -q -n $(WORKERS) tests/e2e $(PYTEST_ARGS)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from grafana import uids
-from grafana.panels import Panel, Text, health, models, overview, performance, sections, traces
-from grafana.queries import Prom
+from grafana.panels import Panel, Text, budgets, health, insight, models, overview, performance, sections, traces
+from grafana.queries import insight as insight_queries
+from grafana.query import Prom
 from grafana.variables import KEPT
 
 
@@ -61,12 +62,16 @@ OVERVIEW: Final = Board(
                 (overview.MONTH, 3),
                 (overview.CALLS, 3),
                 (overview.CALL_MEAN, 3),
-                (overview.TRUST, 9),
+                (overview.EXCEED, 3),
+                (overview.FORECAST, 6),
             ),
         ),
+        Row("Trust and budgets", 6, ((overview.TRUST, 8), (overview.USED, 8), (overview.AGAINST_BUDGET, 8))),
         Row("Who spends", 9, ((overview.BY_LABEL, 12), (overview.TOP_LABELS, 12))),
-        Row("On which models", 8, ((overview.BY_MODEL, 8), (overview.BY_PROVIDER, 8), (overview.TOP_MODELS, 8))),
+        Row("On which models", 8, ((overview.BY_MODEL, 12), (overview.TOP_MODELS, 12))),
+        Row("At which providers", 8, ((overview.BY_PROVIDER, 12), (overview.TOP_PROVIDERS, 12))),
     ),
+    annotation=insight_queries.MARKS,
 )
 
 SECTIONS: Final = Board(
@@ -96,6 +101,35 @@ TRACES: Final = Board(
         Row("How calls end (from traces)", 8, ((traces.OUTCOMES, 12), (traces.REPEATED, 12))),
     ),
     variables=(*KEPT, "least", "user"),
+)
+
+BUDGETS: Final = Board(
+    uids.BUDGETS,
+    "Budgets",
+    "What may still be spent, how long it lasts, and what the budgets decided.",
+    (
+        Row("Now", 7, ((budgets.GAUGES, 12), (budgets.SHORTEST, 4), (budgets.BLOCKED, 3), (budgets.DECIDED, 5))),
+        Row("Each budget", 9, ((budgets.TABLE, 16), (budgets.DO, 8))),
+        Row("Over time", 8, ((budgets.USED, 12), (budgets.STATES, 12))),
+        Row("Money", 8, ((budgets.SPENT, 12), (budgets.RESERVED, 12))),
+        Row("Decisions", 8, ((budgets.DECISIONS, 12), (budgets.BLOCKED_BY_LABEL, 12))),
+        Row("Users", 8, ((budgets.USERS, 12), (traces.USERS, 12))),
+    ),
+)
+
+INSIGHT: Final = Board(
+    uids.INSIGHT,
+    "Forecast and anomalies",
+    "Where the month will end, and what is out of the ordinary and why.",
+    (
+        Row("Now", 6, ((insight.END, 8), (insight.EXCEED_NOW, 8), (insight.OPEN_NOW, 4), (insight.OPENED, 4))),
+        Row("Forecast", 10, ((insight.FAN, 14), (insight.EXCEED, 10))),
+        Row("By section and budget", 8, ((insight.BY_LABEL, 12), (insight.BY_BUDGET, 12))),
+        Row("Incidents", 8, ((insight.OPEN, 12), (insight.BY_CAUSE, 12))),
+        Row("Causes", 9, ((insight.REPORTS, 14), (insight.DO, 10))),
+        Row("In words", 8, ((insight.INCIDENTS, 24),)),
+    ),
+    annotation=insight_queries.MARKS,
 )
 
 PERFORMANCE: Final = Board(
@@ -145,4 +179,4 @@ HEALTH: Final = Board(
     ),
 )
 
-BOARDS: Final = (OVERVIEW, SECTIONS, TRACES, PERFORMANCE, MODELS, HEALTH)
+BOARDS: Final = (OVERVIEW, SECTIONS, TRACES, BUDGETS, INSIGHT, PERFORMANCE, MODELS, HEALTH)

@@ -18,7 +18,7 @@ from grafana import uids
 from grafana.boards import Board, Row
 from grafana.draw import DRAW, Drawn
 from grafana.panels import Column, Panel, Text
-from grafana.queries import Prom, Query, TraceQL
+from grafana.query import Prom, Query, TraceQL
 from grafana.style import SHARE, USD, Steps
 from grafana.variables import KEPT, PROMETHEUS, TEMPO, variable
 from llmcost import semconv
@@ -85,11 +85,11 @@ def _placed(shown: Panel | Text, row: Row, width: int) -> Drawn | text.Panel:
         return (
             text.Panel().title(shown.title).mode(text_schema.TextMode.MARKDOWN).content(shown.content).grid_pos(place)
         )
-    return _panel(shown).grid_pos(place)
+    return _panel(shown, width).grid_pos(place)
 
 
-def _panel(panel: Panel) -> Drawn:
-    made = DRAW[panel.kind](panel)
+def _panel(panel: Panel, width: int) -> Drawn:
+    made = DRAW[panel.kind](panel, width)
     of_traces = isinstance(panel.queries[0], TraceQL)
     made.title(panel.title).datasource(TEMPO if of_traces else PROMETHEUS)
     made.unit(panel.unit).thresholds(_thresholds(panel.steps))
@@ -116,6 +116,8 @@ def _panel(panel: Panel) -> Drawn:
 
 def _no_value(panel: Panel) -> str:
     healthy = next((each.empty_when_healthy for each in panel.queries if isinstance(each, Prom)), "")
+    if panel.kind == "table":
+        return "-"
     return f"none: {healthy}" if healthy else "no data"
 
 

@@ -35,19 +35,25 @@ Drawn = (
 )
 """The builders of all kinds; they have most of their methods in common."""
 
+_WIDE: Final = 12
+_CELLS: Final = 96
+"""Steps of time in a panel of cells: a quarter of an hour of a day."""
+_NARROWEST: Final = 60
+_BY_THRESHOLD: Final = schema.FieldColorModeId.THRESHOLDS
+_BY_ORDER: Final = schema.FieldColorModeId.PALETTE_CLASSIC
+
 
 def _last() -> common.ReduceDataOptions:
     return common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
 
 
-def _legend(*calcs: str) -> common.VizLegendOptions:
-    return (
-        common.VizLegendOptions()
-        .display_mode(kinds.LegendDisplayMode.TABLE if calcs else kinds.LegendDisplayMode.LIST)
-        .placement(kinds.LegendPlacement.BOTTOM)
-        .show_legend(True)
-        .calcs(list(calcs))
-    )
+def _legend(width: int = 0) -> common.VizLegendOptions:
+    """A table with the last value and the highest beside a wide panel, a list below a narrow one."""
+    if width >= _WIDE:
+        table_ = common.VizLegendOptions().display_mode(kinds.LegendDisplayMode.TABLE).calcs(["lastNotNull", "max"])
+        return table_.placement(kinds.LegendPlacement.RIGHT).show_legend(True)
+    list_ = common.VizLegendOptions().display_mode(kinds.LegendDisplayMode.LIST).calcs([])
+    return list_.placement(kinds.LegendPlacement.BOTTOM).show_legend(True)
 
 
 def _tooltip() -> common.VizTooltipOptions:
@@ -58,11 +64,7 @@ def _palette(mode: schema.FieldColorModeId) -> dashboard.FieldColor:
     return dashboard.FieldColor().mode(mode)
 
 
-_BY_THRESHOLD: Final = schema.FieldColorModeId.THRESHOLDS
-_BY_NAME: Final = schema.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
-
-
-def _stat(panel: Panel) -> Drawn:
+def _stat(panel: Panel, _: int) -> Drawn:
     names = kinds.BigValueTextMode.VALUE_AND_NAME if panel.show_names else kinds.BigValueTextMode.VALUE
     return (
         stat.Panel()
@@ -84,26 +86,26 @@ def _series() -> timeseries.Panel:
         .show_points(kinds.VisibilityMode.NEVER)
         .span_nulls(300_000)
         .tooltip(_tooltip())
-        .color_scheme(_palette(_BY_NAME))
+        .color_scheme(_palette(_BY_ORDER))
         .min(0)
     )
 
 
-def _lines(_: Panel) -> Drawn:
-    return _series().fill_opacity(5).legend(_legend("lastNotNull", "max"))
+def _lines(_: Panel, width: int) -> Drawn:
+    return _series().fill_opacity(5).legend(_legend(width))
 
 
-def _stack(_: Panel) -> Drawn:
+def _stack(_: Panel, width: int) -> Drawn:
     stacking = common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A")
-    return _series().fill_opacity(40).stacking(stacking).legend(_legend("lastNotNull", "max"))
+    return _series().fill_opacity(40).stacking(stacking).legend(_legend(width))
 
 
-def _fan(_: Panel) -> Drawn:
+def _fan(_: Panel, width: int) -> Drawn:
     """Bands: each ``upper`` series is filled down to the ``lower`` one of the same name."""
-    return _series().fill_opacity(0).legend(_legend("lastNotNull"))
+    return _series().fill_opacity(0).legend(_legend(width))
 
 
-def _bars(_: Panel) -> Drawn:
+def _bars(_: Panel, __: int) -> Drawn:
     return (
         bargauge.Panel()
         .reduce_options(_last())
@@ -112,12 +114,13 @@ def _bars(_: Panel) -> Drawn:
         .value_mode(kinds.BarGaugeValueMode.TEXT)
         .name_placement(kinds.BarGaugeNamePlacement.LEFT)
         .show_unfilled(True)
+        .text(common.VizTextDisplayOptions().title_size(13).value_size(16))
         .color_scheme(_palette(_BY_THRESHOLD))
         .min(0)
     )
 
 
-def _gauge(_: Panel) -> Drawn:
+def _gauge(_: Panel, __: int) -> Drawn:
     return (
         gauge.Panel()
         .reduce_options(_last())
@@ -128,14 +131,15 @@ def _gauge(_: Panel) -> Drawn:
     )
 
 
-def _table(_: Panel) -> Drawn:
-    return table.Panel().show_header(True).cell_height(kinds.TableCellHeight.SM)
+def _table(_: Panel, __: int) -> Drawn:
+    return table.Panel().show_header(True).cell_height(kinds.TableCellHeight.SM).min_width(_NARROWEST)
 
 
-def _heat(panel: Panel) -> Drawn:
+def _heat(panel: Panel, _: int) -> Drawn:
     color = heatmap.HeatmapColorOptions().mode(heat_schema.HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
     return (
         heatmap.Panel()
+        .max_data_points(_CELLS)
         .calculate(False)
         .color(color)
         .y_axis(heatmap.YAxisConfig().unit(panel.unit))
@@ -145,9 +149,10 @@ def _heat(panel: Panel) -> Drawn:
     )
 
 
-def _history(_: Panel) -> Drawn:
+def _history(_: Panel, __: int) -> Drawn:
     return (
         statushistory.Panel()
+        .max_data_points(_CELLS)
         .show_value(kinds.VisibilityMode.NEVER)
         .row_height(0.9)
         .col_width(0.95)
@@ -156,10 +161,10 @@ def _history(_: Panel) -> Drawn:
     )
 
 
-def _states(_: Panel) -> Drawn:
+def _states(_: Panel, __: int) -> Drawn:
     return (
         statetimeline.Panel()
-        .show_value(kinds.VisibilityMode.AUTO)
+        .show_value(kinds.VisibilityMode.NEVER)
         .merge_values(True)
         .row_height(0.9)
         .legend(_legend())
@@ -167,7 +172,7 @@ def _states(_: Panel) -> Drawn:
     )
 
 
-DRAW: Final[Mapping[Kind, Callable[[Panel], Drawn]]] = {
+DRAW: Final[Mapping[Kind, Callable[[Panel, int], Drawn]]] = {
     "stat": _stat,
     "lines": _lines,
     "stack": _stack,

@@ -28,6 +28,10 @@ Where = Mapping[str, str]
 ANYWHERE: Final[Where] = {}
 
 
+FAILED: Final = '!~"|llmcost_.*"'
+"""The operator and value of an error type that came from the provider or the network: refusals by budgets are ours."""
+
+
 def equal(value: str) -> str:
     """The operator and value of an exact match."""
     return f'="{value}"'
@@ -52,8 +56,20 @@ def selector(metric: Metric, part: str = "", where: Where = ANYWHERE) -> str:
         part: ``_bucket``, ``_sum`` or ``_count`` of a histogram.
         where: further filters.
     """
-    wanted = filters(metric) + [f"{label(name)}{matcher}" for name, matcher in where.items()]
-    return f"{series(metric)}{part}{{{', '.join(wanted)}}}"
+    return _selected(f"{series(metric)}{part}", filters(metric) + _matchers(where))
+
+
+def unfiltered(metric: Metric, part: str = "", where: Where = ANYWHERE) -> str:
+    """The same without the dashboard's variables, which alerts have not."""
+    return _selected(f"{series(metric)}{part}", _matchers(where))
+
+
+def _matchers(where: Where) -> list[str]:
+    return [f"{label(name)}{matcher}" for name, matcher in where.items()]
+
+
+def _selected(name: str, matchers: list[str]) -> str:
+    return f"{name}{{{', '.join(matchers)}}}" if matchers else name
 
 
 def by(attributes: Iterable[str]) -> str:
@@ -73,15 +89,20 @@ def speed(series_: str, *attributes: str, window: str = RATE) -> str:
 
 
 def quantile(q: float, metric: Metric, *attributes: str, window: str = RATE) -> str:
-    """A quantile of a histogram with buckets."""
+    """A quantile of a histogram with buckets. Where there was no call there is no value, rather than NaN."""
     buckets = speed(selector(metric, "_bucket"), "le", *attributes, window=window)
-    return f"histogram_quantile({q:g}, {buckets})"
+    return f"histogram_quantile({q:g}, {buckets}) >= 0"
 
 
 def mean(metric: Metric, *attributes: str, window: str = RANGE, where: Where = ANYWHERE) -> str:
     """The mean of a histogram's values within a window."""
     total = growth(selector(metric, "_sum", where), window, *attributes)
-    return f"{total} / {growth(selector(metric, '_count', where), window, *attributes)}"
+    return ratio(total, growth(selector(metric, "_count", where), window, *attributes))
+
+
+def ratio(above: str, below: str) -> str:
+    """One by another; no value, rather than NaN, where the other is 0."""
+    return f"{above} / ({below} > 0)"
 
 
 def share(part: str, whole: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import SERVICE
-from grafana.queries import TraceQL
+from grafana.query import TraceQL
 from llmcost import semconv
 
 
@@ -52,3 +52,10 @@ def count(condition: str, *attributes: str) -> TraceQL:
     """Calls a second that meet a condition."""
     names = ", ".join(span(each) for each in attributes)
     return TraceQL(f"{{ {condition} }} | rate() by ({names})", "range")
+
+
+def anomalies(*attributes: str) -> TraceQL:
+    """Calls whose span carries the event of an incident, with the event's attributes as columns."""
+    columns = ", ".join(f"event.{each}" for each in attributes)
+    condition = f'resource.{SERVICE} =~ "$service" && event:name = "{semconv.ANOMALY_EVENT_NAME}"'
+    return TraceQL(f"{{ {condition} }} | select({columns})")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from grafana import write_alerts
 from grafana.boards import BOARDS
 from grafana.build import build
 
@@ -21,6 +22,9 @@ def files() -> Iterator[tuple[Path, str]]:
         name = board.uid.removeprefix("llmcost-") + ".json"
         yield FOLDER / "dashboards" / name, _json(made)
         yield FOLDER / "import" / name, _json(importable(made))
+    yield FOLDER / "alerts" / "prometheus.yaml", write_alerts.prometheus_rules()
+    yield FOLDER / "alerts" / "grafana.yaml", write_alerts.grafana_provisioning()
+    yield FOLDER.parent / "docs" / "reference" / "alerts.md", write_alerts.page()
 
 
 def importable(made: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +54,8 @@ def _json(data: dict[str, Any]) -> str:
 def stale() -> list[Path]:
     """Files that are not what the rows say, or that no row makes."""
     made = dict(files())
-    left = {path for folder in {path.parent for path in made} for path in folder.glob("*.json")} - set(made)
+    folders = [FOLDER / name for name in ("dashboards", "import", "alerts")]
+    left = {path for folder in folders for path in folder.iterdir()} - set(made)
     return sorted([path for path, text in made.items() if not path.exists() or path.read_text() != text] + list(left))
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from llmcost.errors import BudgetExceeded, ConfigError, LLMCostError
     from llmcost.exchange.refusal import Refusal, refusal
     from llmcost.instrumentor import LLMCostInstrumentor, force_flush, log_call, observe, price, shutdown
-    from llmcost.report.foretold import forecast
     from llmcost.sections.context import context, label, section
     from llmcost.tracing.function_spans import trace_function
 
@@ -31,7 +30,6 @@ _WHERE: Final = {
     "Usage": "llmcost.calls",
     "context": "llmcost.sections.context",
     "force_flush": "llmcost.instrumentor",
-    "forecast": "llmcost.report.foretold",
     "label": "llmcost.sections.context",
     "log_call": "llmcost.instrumentor",
     "observe": "llmcost.instrumentor",
@@ -54,7 +52,6 @@ __all__ = [
     "Usage",
     "context",
     "force_flush",
-    "forecast",
     "label",
     "log_call",
     "observe",

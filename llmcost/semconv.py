@@ -344,6 +344,39 @@ METRICS: Final = (
     INTERNAL_ERRORS,
 )
 
+# Metrics that dashboards and alerts read and that llmcost does not emit: the SDK's own of its export queue (emitted
+# where OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED is true), and the collector's of itself.
+SDK_QUEUE_SIZE: Final = Metric(
+    "otel.sdk.processor.span.queue.size", "gauge", "{span}", "Spans that wait to be exported.", ("otel.component.name",)
+)
+SDK_SPANS_PROCESSED: Final = Metric(
+    "otel.sdk.processor.span.processed",
+    "counter",
+    "{span}",
+    "Spans that left the queue; those with an error type were dropped.",
+    ("otel.component.name", ERROR_TYPE),
+)
+COLLECTOR_RECEIVED: Final = Metric(
+    "otelcol_receiver_accepted_metric_points", "counter", "{datapoints}", "Points taken.", ("receiver",)
+)
+COLLECTOR_FAILED: Final = Metric(
+    "otelcol_exporter_send_failed_metric_points",
+    "counter",
+    "{datapoints}",
+    "Points that the collector could not deliver.",
+    ("exporter",),
+)
+COLLECTOR_QUEUE_SIZE: Final = Metric(
+    "otelcol_exporter_queue_size", "gauge", "{batches}", "Batches that wait in the collector.", ("exporter",)
+)
+METRICS_OF_OTHERS: Final = (
+    SDK_QUEUE_SIZE,
+    SDK_SPANS_PROCESSED,
+    COLLECTOR_RECEIVED,
+    COLLECTOR_FAILED,
+    COLLECTOR_QUEUE_SIZE,
+)
+
 # --- environment variables --------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from grafana.queries import Query
+from grafana.query import Query
 from grafana.style import COUNT, PLAIN, Steps
 
 Kind = Literal["stat", "lines", "stack", "fan", "bars", "gauge", "table", "heat", "history", "states"]

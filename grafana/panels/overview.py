@@ -7,8 +7,8 @@ from typing import Final
 from grafana import uids
 from grafana.names import label
 from grafana.panels import Panel, Text
-from grafana.queries import spend
-from grafana.style import COUNT, SHARE, UNKNOWN, USD
+from grafana.queries import budgets, insight, spend
+from grafana.style import BUDGET, CHANCE, COUNT, SHARE, UNKNOWN, USD
 from llmcost import semconv
 
 _BY_LABEL: Final = ("label", label(semconv.SEMANTIC_LABEL))
@@ -24,13 +24,38 @@ START: Final = Text(
 4. **Set a budget** in `llmcost.toml`; it appears under *Budgets* and can refuse a call before it is sent.
 """,
 )
-NOW: Final = Panel(
-    "Spend now, an hour", "stat", (spend.NOW,), USD, help="The speed of the last minutes, as USD an hour."
-)
+NOW: Final = Panel("An hour, now", "stat", (spend.NOW,), USD, help="The speed of the last minutes, as USD an hour.")
 TODAY: Final = Panel(
     "Today", "stat", (spend.IN_RANGE,), USD, since="now/d", help="Since midnight of the time zone above."
 )
 MONTH: Final = Panel("This month", "stat", (spend.IN_RANGE,), USD, since="now/M", help="Since the first of the month.")
+FORECAST: Final = Panel(
+    "Month's end, forecast",
+    "stat",
+    (insight.END_MEDIAN, insight.END_LOWER, insight.END_UPPER),
+    USD,
+    show_names=True,
+    help="Median and the ends of the 95 % interval. Absent until there is enough history.",
+)
+USED: Final = Panel(
+    "Budgets used",
+    "gauge",
+    (budgets.USED_MOST,),
+    SHARE,
+    BUDGET,
+    most=1,
+    help="The fullest window of each budget. From 80 % on, look at *Budgets*: which section grows, and can it take a "
+    "smaller model?",
+)
+EXCEED: Final = Panel(
+    "May pass budget",
+    "stat",
+    (insight.EXCEED_MOST,),
+    SHARE,
+    CHANCE,
+    decimals=0,
+    help="Above 50 %: raise the limit, or lower the spend of the section at the top of the list below.",
+)
 CALLS: Final = Panel("Calls", "stat", (spend.CALLS_IN_RANGE,), COUNT, decimals=0)
 CALL_MEAN: Final = Panel("Cost of a call", "stat", (spend.CALL_MEAN,), USD)
 TRUST: Final = Panel(
@@ -54,6 +79,13 @@ BY_PROVIDER: Final = Panel(
 TOP_LABELS: Final = Panel("Dearest sections", "bars", (spend.TOP_LABELS,), USD, link=_BY_LABEL, target=uids.SECTIONS)
 TOP_MODELS: Final = Panel("Dearest models", "bars", (spend.TOP_MODELS,), USD, link=_BY_MODEL, target=uids.MODELS)
 TOP_PROVIDERS: Final = Panel("Dearest providers", "bars", (spend.TOP_PROVIDERS,), USD)
+AGAINST_BUDGET: Final = Panel(
+    "Forecast against budget",
+    "fan",
+    insight.FAN,
+    USD,
+    help="Where the period will end: median and 95 % band. The dashed line is the limit.",
+)
 DO: Final = Text(
     "Where a number is bad",
     """\

@@ -6,8 +6,8 @@ from typing import Final
 
 from grafana.names import SERVICE, label
 from grafana.promql import RANGE, equal, growth, selector, share, speed
-from grafana.queries import Prom
 from grafana.queries.spend import CALLS
+from grafana.query import Prom
 from llmcost import semconv
 
 _PLACE: Final = "llmcost_place"
@@ -46,5 +46,5 @@ TRACKED: Final = Prom(
     "tracked",
     "table",
 )
-REPORTING: Final = Prom(f"count(count by ({label(SERVICE)}) ({CALLS}))", "services", "instant")
+REPORTING: Final = Prom(f"count({_CALLS} > 0)", "services", "instant")
 LAST_SEEN: Final = Prom(f"time() - max by ({label(SERVICE)}) (timestamp({CALLS}))", "age", "table")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import label
-from grafana.promql import RANGE, RATE, equal, growth, mean, quantile, selector, speed
-from grafana.queries import Prom, TraceQL
+from grafana.promql import RANGE, RATE, equal, growth, mean, quantile, ratio, selector, speed
 from grafana.queries.spend import CALLS, COST
+from grafana.query import Prom, TraceQL
 from grafana.traceql import COSTLY, span
 from llmcost import semconv
 
@@ -30,15 +30,15 @@ OUTPUT_TREND: Final = Prom(f"60 * {speed(_tokens('output'), _MODEL)}", _LEGEND)
 INPUT_OF_CALL: Final = Prom(mean(semconv.TOKEN_USAGE, _MODEL, window=RATE, where=_INPUT), f"{_LEGEND} input")
 OUTPUT_OF_CALL: Final = Prom(mean(semconv.TOKEN_USAGE, _MODEL, window=RATE, where=_OUTPUT), f"{_LEGEND} output")
 
-PRICE: Final = Prom(f"1000 * {growth(COST, RANGE)} / {growth(_ALL, RANGE)}", "USD for 1000 tokens", "instant")
-PRICE_TREND: Final = Prom(f"1000 * {speed(COST, _MODEL)} / {speed(_ALL, _MODEL)}", _LEGEND)
+PRICE: Final = Prom(f"1000 * {ratio(growth(COST), growth(_ALL))}", "USD for 1000 tokens", "instant")
+PRICE_TREND: Final = Prom(f"1000 * {ratio(speed(COST, _MODEL), speed(_ALL, _MODEL))}", _LEGEND)
 
 SPEND_OF: Final = Prom(growth(COST, RANGE, _MODEL), "spend", "table")
 CALLS_OF: Final = Prom(growth(CALLS, RANGE, _MODEL), "calls", "table")
-AVERAGE_OF: Final = Prom(f"{growth(COST, RANGE, _MODEL)} / {growth(CALLS, RANGE, _MODEL)}", "average", "table")
+AVERAGE_OF: Final = Prom(ratio(growth(COST, RANGE, _MODEL), growth(CALLS, RANGE, _MODEL)), "average", "table")
 INPUT_OF: Final = Prom(growth(_tokens("input"), RANGE, _MODEL), "input", "table")
 OUTPUT_OF: Final = Prom(growth(_tokens("output"), RANGE, _MODEL), "output", "table")
-PRICE_OF: Final = Prom(f"1000 * {growth(COST, RANGE, _MODEL)} / {growth(_ALL, RANGE, _MODEL)}", "price", "table")
+PRICE_OF: Final = Prom(f"1000 * {ratio(growth(COST, RANGE, _MODEL), growth(_ALL, RANGE, _MODEL))}", "price", "table")
 P95_OF: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION, _MODEL, window=RANGE), "p95", "table")
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import label
-from grafana.promql import RANGE, RATE, equal, growth, like, mean, quantile, selector, speed
-from grafana.queries import Prom
+from grafana.promql import FAILED, RANGE, RATE, equal, growth, like, mean, quantile, ratio, selector, share, speed
+from grafana.query import Prom
 from grafana.traceql import SCOPE, count, span
 from llmcost import semconv
 
@@ -17,7 +17,7 @@ _MODEL: Final = semconv.REQUEST_MODEL
 _LEGEND: Final = f"{{{{{label(_MODEL)}}}}}"
 _ERROR: Final = label(semconv.ERROR_TYPE)
 _ENDED: Final = selector(semconv.OPERATION_DURATION, "_count")
-_FAILED: Final = selector(semconv.OPERATION_DURATION, "_count", {semconv.ERROR_TYPE: '!=""'})
+_FAILED: Final = selector(semconv.OPERATION_DURATION, "_count", {semconv.ERROR_TYPE: FAILED})
 _OUTPUT: Final = {semconv.TOKEN_TYPE: equal("output")}
 _REPEATED: Final = like("408|409|429|5..|.*rate_limit.*|.*overloaded.*|.*server_error.*|.*[Tt]imeout.*|.*[Cc]onnect.*")
 _NONE_FAILED: Final = "no call failed"
@@ -38,21 +38,23 @@ CHUNK_GAP: Final = Prom(mean(semconv.TIME_PER_OUTPUT_CHUNK, _MODEL, window=RATE)
 
 _OUTPUT_TOKENS: Final = speed(selector(semconv.TOKEN_USAGE, "_sum", _OUTPUT), _MODEL)
 _BUSY: Final = speed(selector(semconv.OPERATION_DURATION, "_sum"), _MODEL)
-TOKEN_SPEED: Final = Prom(f"{_OUTPUT_TOKENS} / {_BUSY}", _LEGEND)
+TOKEN_SPEED: Final = Prom(ratio(_OUTPUT_TOKENS, _BUSY), _LEGEND)
 TOKEN_SPEED_NOW: Final = Prom(
-    f"{growth(selector(semconv.TOKEN_USAGE, '_sum', _OUTPUT))} / "
-    f"{growth(selector(semconv.OPERATION_DURATION, '_sum'))}",
+    ratio(
+        growth(selector(semconv.TOKEN_USAGE, "_sum", _OUTPUT)),
+        growth(selector(semconv.OPERATION_DURATION, "_sum")),
+    ),
     "tokens a second",
     "instant",
 )
 
 CALL_RATE: Final = Prom(f"60 * {speed(_ENDED, _MODEL)}", _LEGEND)
-ERROR_SHARE: Final = Prom(f"({growth(_FAILED)} or vector(0)) / {growth(_ENDED)}", "failed", "instant")
+ERROR_SHARE: Final = Prom(share(growth(_FAILED), growth(_ENDED)), "failed", "instant")
 ERRORS_BY_TYPE: Final = Prom(
     f"60 * {speed(_FAILED, semconv.ERROR_TYPE)}", f"{{{{{_ERROR}}}}}", empty_when_healthy=_NONE_FAILED
 )
 ERRORS_BY_MODEL: Final = Prom(
-    f"{speed(_FAILED, _MODEL)} / {speed(_ENDED, _MODEL)}", _LEGEND, empty_when_healthy=_NONE_FAILED
+    ratio(speed(_FAILED, _MODEL), speed(_ENDED, _MODEL)), _LEGEND, empty_when_healthy=_NONE_FAILED
 )
 REPEATABLE: Final = Prom(
     f"60 * {speed(selector(semconv.OPERATION_DURATION, '_count', {semconv.ERROR_TYPE: _REPEATED}), _MODEL)}",

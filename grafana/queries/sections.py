@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import label
-from grafana.promql import RANGE, growth, selector, speed
-from grafana.queries import Prom
+from grafana.promql import RANGE, growth, ratio, selector, speed
 from grafana.queries.spend import CALLS, COST
+from grafana.query import Prom
 from grafana.traceql import COSTLY, search, spend
 from llmcost import semconv
 
@@ -17,13 +17,13 @@ _LEGEND: Final = f"{{{{{label(_LABEL)}}}}}"
 SPEND: Final = Prom(growth(COST, RANGE, _LABEL), "spend", "table")
 SHARE: Final = Prom(f"{growth(COST, RANGE, _LABEL)} / scalar({growth(COST)})", "share", "table")
 CALLS_OF: Final = Prom(growth(CALLS, RANGE, _LABEL), "calls", "table")
-AVERAGE: Final = Prom(f"{growth(COST, RANGE, _LABEL)} / {growth(CALLS, RANGE, _LABEL)}", "average", "table")
-LABELS: Final = Prom(f"count(count by ({label(_LABEL)}) ({COST}))", "sections", "instant")
+AVERAGE: Final = Prom(ratio(growth(COST, RANGE, _LABEL), growth(CALLS, RANGE, _LABEL)), "average", "table")
+LABELS: Final = Prom(f"count({growth(COST, RANGE, _LABEL)} > 0)", "sections", "instant")
 SHARE_BARS: Final = Prom(f"sort_desc({growth(COST, RANGE, _LABEL)} / scalar({growth(COST)}))", _LEGEND, "instant")
 
 TREND: Final = Prom(f"3600 * {speed(COST, _LABEL)}", _LEGEND)
 CALL_TREND: Final = Prom(f"60 * {speed(CALLS, _LABEL)}", _LEGEND)
-CALL_COST: Final = Prom(f"{speed(COST, _LABEL)} / {speed(CALLS, _LABEL)}", _LEGEND)
+CALL_COST: Final = Prom(ratio(speed(COST, _LABEL), speed(CALLS, _LABEL)), _LEGEND)
 HEAT: Final = Prom(f"sum by ({label(_LABEL)}) (increase({COST}[$__interval]))", _LEGEND)
 BY_MODEL: Final = Prom(growth(COST, RANGE, _LABEL, semconv.REQUEST_MODEL), "spend", "table")
 BY_OPERATION: Final = Prom(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import label
-from grafana.promql import ANYWHERE, Where, equal, growth, like, selector, share, speed
-from grafana.queries import Prom
+from grafana.promql import ANYWHERE, Where, equal, growth, like, ratio, selector, share, speed
+from grafana.query import Prom
 from llmcost import semconv
 
 COST: Final = selector(semconv.COST)
@@ -28,7 +28,7 @@ def _calls(where: Where = ANYWHERE) -> str:
 NOW: Final = Prom(_hourly(), "USD an hour")
 IN_RANGE: Final = Prom(growth(COST), "USD", "instant")
 CALLS_IN_RANGE: Final = Prom(growth(CALLS), "calls", "instant")
-CALL_MEAN: Final = Prom(f"{growth(COST)} / {growth(CALLS)}", "USD a call", "instant")
+CALL_MEAN: Final = Prom(ratio(growth(COST), growth(CALLS)), "USD a call", "instant")
 
 BY_LABEL: Final = Prom(_hourly(semconv.SEMANTIC_LABEL), f"{{{{{_LABEL}}}}}")
 BY_MODEL: Final = Prom(_hourly(semconv.REQUEST_MODEL), f"{{{{{_MODEL}}}}}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.promql import quantile, selector, speed
-from grafana.queries import Prom
+from grafana.query import Prom
 from grafana.traceql import COSTLY, SCOPE, SHOWN, count, dear_traces, search, span, spend
 from llmcost import semconv
 

@@ -11,13 +11,15 @@ import pytest
 from unit.dashboards.dashboards import FILES, FOLDER, panels, queries, read
 
 from grafana import boards, names, uids, write
+from grafana.alert_rules import ALERTS
 from grafana.style import GREEN, RED, YELLOW
 from llmcost import semconv
 
 SUFFIXES = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
-METRICS = {names.series(metric) + suffix for metric in semconv.METRICS for suffix in SUFFIXES[metric.kind]}
+ROWS = (*semconv.METRICS, *semconv.METRICS_OF_OTHERS)
+METRICS = {names.series(metric) + suffix for metric in ROWS for suffix in SUFFIXES[metric.kind]}
 ATTRIBUTES = {value for value in vars(semconv).values() if isinstance(value, str)}
-ATTRIBUTES |= {name for metric in semconv.METRICS for name in metric.attributes} | set(names.RESOURCE_ATTRIBUTES)
+ATTRIBUTES |= {name for metric in ROWS for name in metric.attributes} | set(names.RESOURCE_ATTRIBUTES)
 LABELS = {names.label(attribute) for attribute in ATTRIBUTES} | {"le"}
 FUNCTIONS = {
     *(
@@ -33,7 +35,7 @@ FUNCTIONS = {
         "sort_desc",
         "clamp_min",
     ),
-    *("scalar", "vector", "time", "timestamp", "by", "or", "on", "group_left", "bool"),
+    *("scalar", "vector", "time", "timestamp", "by", "or", "offset", "bool", "absent"),
 }
 every_dashboard = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
@@ -50,11 +52,30 @@ def test_what_is_committed_is_what_the_rows_say() -> None:
 @every_dashboard
 def test_metrics_and_labels_of_promql_are_in_semconv(path: Path) -> None:
     for title, expr in queries(read(path), "prometheus"):
-        inside = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", expr))
-        grouped = {word for group in re.findall(r"\bby \(([^)]*)\)", expr) for word in re.findall(r"\w+", group)}
-        assert inside | grouped <= LABELS, title
-        bare = re.sub(r"\bby \([^)]*\)|\{[^}]*\}|\[[^]]*\]|\"[^\"]*\"", " ", expr)
-        assert set(re.findall(r"[A-Za-z_]\w*", bare)) - FUNCTIONS <= METRICS, title
+        assert_known(expr, title)
+
+
+def test_metrics_and_labels_of_alerts_are_in_semconv() -> None:
+    for alert in ALERTS:
+        assert_known(alert.expr, alert.name)
+        assert set(re.findall(r"\$labels\.(\w+)", alert.summary)) <= LABELS, alert.name
+
+
+def test_alerts_are_told_by_a_stable_name_with_a_runbook_and_a_dashboard() -> None:
+    assert len({alert.uid for alert in ALERTS}) == len(ALERTS)
+    for alert in ALERTS:
+        assert len(alert.uid) <= 40, "the longest that Grafana takes"
+        assert len(alert.runbook) > 50
+        assert alert.board in {board.uid for board in boards.BOARDS}
+
+
+def assert_known(expr: str, title: str) -> None:
+    """Every label and metric of a query stands in semconv."""
+    inside = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", expr))
+    grouped = {word for group in re.findall(r"\bby \(([^)]*)\)", expr) for word in re.findall(r"\w+", group)}
+    assert inside | grouped <= LABELS, title
+    bare = re.sub(r"\bby \([^)]*\)|\{[^}]*\}|\[[^]]*\]|\"[^\"]*\"|offset \w+", " ", expr)
+    assert set(re.findall(r"[A-Za-z_]\w*", bare)) - FUNCTIONS <= METRICS, title
 
 
 @every_dashboard

@@ -1,0 +1,109 @@
+"""A real Prometheus on loopback, as a plain process, and what can be asked of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+CONFIG: Final = """\
+global:
+  evaluation_interval: 5s
+otlp:
+  translation_strategy: UnderscoreEscapingWithSuffixes
+  promote_resource_attributes: [service.name, service.namespace, deployment.environment.name]
+storage:
+  tsdb:
+    out_of_order_time_window: 48h
+  exemplars:
+    max_exemplars: 20000
+"""
+_PATIENCE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """Where it listens."""
+
+    url: str
+
+    def ask(self, expr: str, at: float | None = None) -> list[dict[str, Any]]:
+        """The result of an instant query.
+
+        Raises:
+            AssertionError: with Prometheus's own words where it refuses the query.
+        """
+        parameters = {"query": expr} | ({"time": str(at)} if at is not None else {})
+        return self._result("query", parameters)
+
+    def ask_range(self, expr: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        """The result of a query over time."""
+        return self._result("query_range", {"query": expr, "start": str(start), "end": str(end), "step": str(step)})
+
+    def names(self) -> set[str]:
+        """All metric names."""
+        found: set[str] = set(self.get("label/__name__/values", {}))
+        return found
+
+    def get(self, path: str, parameters: dict[str, str]) -> Any:
+        """The data of an answer."""
+        try:
+            with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=30) as answer:
+                return json.load(answer)["data"]
+        except HTTPError as refused:
+            raise AssertionError(refused.read().decode()) from None
+
+    def _result(self, path: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.get(path, parameters)["result"]
+        return found
+
+
+@contextmanager
+def prometheus(binary: Path, folder: Path, *flags: str) -> Iterator[Prometheus]:
+    """Start one on a free port with its data in ``folder``, and end it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = folder / "prometheus.yml"
+    if not config.exists():
+        config.write_text(CONFIG)
+    command = [
+        str(binary),
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--web.enable-otlp-receiver",
+        "--enable-feature=exemplar-storage,created-timestamp-zero-ingestion",
+        "--log.level=warn",
+        *flags,
+    ]
+    with (folder / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "GOMAXPROCS": "2"})
+    try:
+        _until_ready(f"http://127.0.0.1:{port}/-/ready", process, folder / "prometheus.log")
+        yield Prometheus(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()[-2000:]
+        try:
+            with urlopen(url, timeout=1):
+                return
+        except (URLError, OSError):
+            time.sleep(0.05)
+    raise AssertionError(f"not ready within {_PATIENCE_S:g} s: {log.read_text()[-2000:]}")

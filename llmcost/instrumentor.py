@@ -6,9 +6,7 @@ import os
 from collections.abc import Collection
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
-
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+from typing import Any, Final, Self
 
 from llmcost import config as settings
 from llmcost import signals, termination
@@ -22,44 +20,66 @@ from llmcost.runtime import default_prices, runtime
 from llmcost.tracing.log_call import LoggedCall
 
 _LAUNCHERS: Final = frozenset({"skip_dep_check", "raise_exception_on_conflict"})
-"""Arguments of ``instrument`` that only ``opentelemetry-instrument`` gives."""
+"""Arguments of ``instrument`` that only ``opentelemetry-instrument`` gives; there is no dependency to check."""
 _NO_DEPENDENCIES: Final[Collection[str]] = ()
 
 
-class LLMCostInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+class LLMCostInstrumentor:
     """Hooks the HTTP clients; the entry point that ``opentelemetry-instrument`` loads.
 
-    ``instrument`` takes ``tracer_provider``, ``meter_provider``, ``on_anomaly`` and every setting of
-    :class:`llmcost.config.Config`.
+    It has the methods of OpenTelemetry's ``BaseInstrumentor`` and is, like that, one object, but does not derive from
+    it: see decision 12. ``instrument`` takes ``tracer_provider``, ``meter_provider``, ``on_anomaly`` and every setting
+    of :class:`llmcost.config.Config`.
     """
+
+    _instance: LLMCostInstrumentor | None = None
+
+    def __new__(cls) -> Self:
+        """The one object."""
+        if not isinstance(cls._instance, cls):
+            cls._instance = super().__new__(cls)
+        return cls._instance
+
+    is_instrumented_by_opentelemetry = False
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """None: every client is optional, and hooked when it is imported."""
         return _NO_DEPENDENCIES
 
     def instrument(self, **kwargs: Any) -> None:
-        """Switch it on. What the base class takes out of the arguments tells that a launcher calls."""
-        launched = not _LAUNCHERS.isdisjoint(kwargs)
-        super().instrument(**kwargs, _launched=launched)
+        """Switch it on. Under a launcher a wrong setting is logged, and the program runs on.
 
-    def _instrument(self, **kwargs: Any) -> None:
-        launched = kwargs.pop("_launched", False)
-        tracer_provider = kwargs.pop("tracer_provider", None)
-        meter_provider = kwargs.pop("meter_provider", None)
-        on_anomaly = kwargs.pop("on_anomaly", None)
+        Raises:
+            ConfigError: naming the setting at fault.
+        """
+        if self.is_instrumented_by_opentelemetry:
+            log.warning("llmcost: already instrumented")
+            return
+        launched = not _LAUNCHERS.isdisjoint(kwargs)
         try:
-            runtime.start(settings.load(kwargs), tracer_provider, meter_provider, on_anomaly)
-            if termination.is_exporting():
-                termination.flush_at_the_end(runtime.write)
-            if launched and signals.is_cumulative(os.environ):
-                os.register_at_fork(after_in_child=instruments.begin_anew)
+            _start({name: value for name, value in kwargs.items() if name not in _LAUNCHERS}, launched)
         except LLMCostError as error:
             if not launched:
                 raise
             log.error("llmcost: %s; nothing is recorded", error)
+        self.is_instrumented_by_opentelemetry = True
 
-    def _uninstrument(self, **_: Any) -> None:
-        runtime.stop()
+    def uninstrument(self, **_: Any) -> None:
+        """Take everything out again."""
+        if self.is_instrumented_by_opentelemetry:
+            runtime.stop()
+            self.is_instrumented_by_opentelemetry = False
+
+
+def _start(arguments: dict[str, Any], launched: bool) -> None:
+    tracer_provider = arguments.pop("tracer_provider", None)
+    meter_provider = arguments.pop("meter_provider", None)
+    on_anomaly = arguments.pop("on_anomaly", None)
+    runtime.start(settings.load(arguments), tracer_provider, meter_provider, on_anomaly)
+    if termination.is_exporting():
+        termination.flush_at_the_end(runtime.write)
+    if launched and signals.is_cumulative(os.environ):
+        os.register_at_fork(after_in_child=instruments.begin_anew)
 
 
 def observe(**arguments: Any) -> None:

@@ -14,14 +14,13 @@ from opentelemetry import trace
 
 from llmcost.calls import Attribution, call_type_of
 from llmcost.control import ALLOWED, UNPRICED, Admission, Controller, Quote, Verdict
-from llmcost.exchange.guard import guard
+from llmcost.exchange.asking import Asking
 from llmcost.exchange.held import Books, Held
 from llmcost.exchange.quoting import Quotes
 from llmcost.exchange.started import Started
 from llmcost.pricing import PriceBook
 from llmcost.providers import Endpoint, RequestFacts, scan
 
-_ASK: Final = guard("budgets.admit")
 _MOST_KEPT: Final = 1_024
 _CONTEXT_SCOPES: Final = (
     ("user", "user_id"),
@@ -34,28 +33,6 @@ _CONTEXT_SCOPES: Final = (
 T = TypeVar("T")
 DecisionCounts = Counter[tuple[str, str, str]]
 """How often each budget said what: by its name, its action, and what it would have done in mode ``block``."""
-
-
-class Asking:
-    """What the flow's driver does first: ask the budgets, in this thread or without blocking an event loop."""
-
-    __slots__ = ("_admission", "_gate")
-
-    def __init__(self, gate: Gate, admission: Admission) -> None:
-        self._gate = gate
-        self._admission = admission
-
-    def now(self) -> Verdict:
-        """The answer. A fault of ours lets the call pass, as everywhere."""
-        with _ASK:
-            return self._gate.ask(self._admission)
-        return ALLOWED
-
-    async def later(self) -> Verdict:
-        """The answer, for an event loop."""
-        with _ASK:
-            return await self._gate.ask_async(self._admission)
-        return ALLOWED
 
 
 class Gate:
@@ -92,20 +69,18 @@ class Gate:
         endpoint, facts, attribution = started.endpoint, started.request, started.attribution
         at = started.at_ns / 1e9
         path = attribution.section_path
-        return Asking(
-            self,
-            Admission(
-                call_id,
-                at,
-                facts.model or "",
-                self._values_of(attribution, endpoint),
-                self._quotes.of(endpoint, facts, facts.model, at) if facts.model else UNPRICED,
-                self._quote_for(endpoint, facts, at) if facts.model in self.fallbacks else None,
-                path.count("/") + 1 if path else 0,
-                _prompt_hash(endpoint, facts) if self._hashes else None,
-                rewritable,
-            ),
+        admission = Admission(
+            call_id,
+            at,
+            facts.model or "",
+            self._values_of(attribution, endpoint),
+            self._quotes.of(endpoint, facts, facts.model, at) if facts.model else UNPRICED,
+            self._quote_for(endpoint, facts, at) if facts.model in self.fallbacks else None,
+            path.count("/") + 1 if path else 0,
+            _prompt_hash(endpoint, facts) if self._hashes else None,
+            rewritable,
         )
+        return Asking(admission, self.ask, self.ask_async, ALLOWED)
 
     def _quote_for(self, endpoint: Endpoint, facts: RequestFacts, at: float) -> Callable[[str], Quote]:
         return lambda model: self._quotes.of(endpoint, facts, model, at)

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 from llmcost.control import ALLOWED, Verdict
 from llmcost.errors import BudgetExceeded
 from llmcost.exchange.adapter import ClientAdapter
-from llmcost.exchange.admission import Asking, Gate
+from llmcost.exchange.admission import Gate
+from llmcost.exchange.asking import Asking
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
 from llmcost.exchange.open_call import OpenCall

@@ -9,17 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 
 from llmcost.calls import Attribution, Call
-from llmcost.exchange.admission import Gate
 from llmcost.exchange.background import Background
 from llmcost.exchange.estimate import TokenRates
 from llmcost.pricing import PriceBook
 from llmcost.providers import Registry
+
+if TYPE_CHECKING:
+    from llmcost.exchange.admission import Gate
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final, TypeVar
 
 from llmcost.exchange.adapter import ClientAdapter
-from llmcost.exchange.admission import Asking
 from llmcost.exchange.adopt import inside_a_call
-from llmcost.exchange.budgeted import Sending, budgeted
+from llmcost.exchange.asking import Asking
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
 from llmcost.exchange.inject import USAGE_ON_REQUEST, HiddenUsageChunk, with_usage_asked
@@ -51,6 +50,8 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
         clock, attribution = engine.clock, engine.attribute(sys._getframe(2))
         started = Started(endpoint, facts, host, port, attribution, clock.now_ns(), clock.monotonic())
         if engine.gate is not None:
+            from llmcost.exchange.budgeted import Sending, budgeted  # where there are no budgets, this is never read
+
             return budgeted(Sending(engine, engine.gate, adapter, request), started, _opened)
         return _opened(engine, adapter, request, started)
     return None

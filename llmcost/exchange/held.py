@@ -77,6 +77,10 @@ class Held:
             return ()
         return self._settle(cost_of(call))
 
+    def ended(self, call: Call, *, sent: bool) -> list[Event]:
+        """:meth:`settle`, and what the span tells of it."""
+        return [event_of(semconv.BUDGET_WARNING_EVENT, warning) for warning in self.settle(call, sent=sent)]
+
     def give_up(self) -> None:
         """Settle a call that no record could be made of."""
         if self._open:

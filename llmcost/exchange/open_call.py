@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import Token
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from llmcost import semconv
 from llmcost.calls import Call
 from llmcost.exchange import content, record
 from llmcost.exchange.background import Waiting
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
-from llmcost.exchange.held import Held, event_of
 from llmcost.exchange.inject import HiddenUsageChunk
 from llmcost.exchange.reading import Reading
 from llmcost.exchange.spans import CallSpan
 from llmcost.exchange.started import Ended, Started
 from llmcost.exchange.wire import decoder
 from llmcost.providers import ResponseFacts
+
+if TYPE_CHECKING:
+    from llmcost.exchange.held import Held
 
 _NO_FACTS: Final = ResponseFacts()
 _FEED: Final = guard("call.feed")
@@ -140,8 +141,8 @@ class OpenCall:
         """Book the call and tell on its span what budgets said."""
         for name, attributes in held.events():
             self.span.event(name, attributes, self.started.at_ns)
-        for warning in held.settle(call, sent=record.was_sent(ended)):
-            self.span.event(*event_of(semconv.BUDGET_WARNING_EVENT, warning))
+        for name, attributes in held.ended(call, sent=record.was_sent(ended)):
+            self.span.event(name, attributes)
 
     def _show(self, call: Call) -> None:
         self.engine.observe(call, self.span.exemplar_context())

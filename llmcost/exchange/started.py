@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from llmcost.calls import Attribution
-from llmcost.exchange.held import Held
 from llmcost.providers import Endpoint, RequestFacts
+
+if TYPE_CHECKING:
+    from llmcost.exchange.held import Held
 
 
 class Started(NamedTuple):

@@ -18,11 +18,12 @@ from typing import Any, Final
 
 from llmcost.calls import Cost, CostStatus, Usage
 from llmcost.pricing import naming, overrides, pricemap
+from llmcost.pricing.entries import Entry
 from llmcost.pricing.formula import Price, cost
 from llmcost.pricing.lock import check
 from llmcost.pricing.offpeak import is_off_peak
 from llmcost.pricing.overrides import Row
-from llmcost.pricing.pricemap import Entry, MapMeta, PriceMap
+from llmcost.pricing.pricemap import MapMeta, PriceMap
 from llmcost.pricing.rates import BATCH, compile_card
 from llmcost.pricing.receipt import Receipt, receipt
 from llmcost.pricing.stated import stated

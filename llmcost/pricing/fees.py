@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from llmcost.calls import Usage
-from llmcost.pricing.pricemap import Entry
+from llmcost.pricing.entries import Entry
 from llmcost.pricing.tables import billing
 
 _SEARCH: Final = "search_context_cost_per_query"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from llmcost.calls import Cost, CostStatus, Usage
+from llmcost.pricing.entries import Entry
 from llmcost.pricing.fees import PER_REQUEST, Fee, Pricing, fees, used_units
-from llmcost.pricing.pricemap import Entry
 from llmcost.pricing.rates import CLASSES, Band, RateCard
 
 Counts = list[tuple[str, int]]

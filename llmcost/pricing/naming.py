@@ -18,7 +18,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from llmcost.calls import Usage
-from llmcost.pricing.pricemap import Entry
+from llmcost.pricing.entries import Entry
 from llmcost.pricing.tables import Provider
 
 _DATE: Final = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8})$")

@@ -21,9 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmcost.errors import PriceMapError
-
-Entry = Mapping[str, Any]
-"""One model's prices: USD a unit, by LiteLLM's field names."""
+from llmcost.pricing import entries
+from llmcost.pricing.entries import Entries, Entry
 
 SNAPSHOT: Final = Path(__file__).parent / "data" / "prices.json.gz"
 LITELLM_FILE: Final = "model_prices_and_context_window_backup.json"
@@ -64,8 +63,7 @@ def only_needed(raw: Mapping[str, Any]) -> dict[str, Entry]:
 
 def pack(prices: PriceMap) -> bytes:
     """The compressed form of a map with its origin; equal maps give equal bytes."""
-    document = {"meta": asdict(prices.meta), "models": prices.models}
-    return gzip.compress(json.dumps(document, separators=(",", ":")).encode(), compresslevel=9, mtime=0)
+    return gzip.compress(entries.lines(asdict(prices.meta), prices.models), compresslevel=9, mtime=0)
 
 
 def read(path: Path) -> PriceMap:
@@ -76,7 +74,11 @@ def read(path: Path) -> PriceMap:
     """
     try:
         data = path.read_bytes()
-        text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        packed = data[:2] == b"\x1f\x8b"
+        text = gzip.decompress(data) if packed else data
+        known = Entries.of(text) if packed else None
+        if known is not None:
+            return PriceMap(known[1], _origin(known[0]))
         document = json.loads(text)
     except (OSError, EOFError, zlib.error, ValueError) as exc:
         raise PriceMapError(f"{path}: {exc}") from None
@@ -85,13 +87,17 @@ def read(path: Path) -> PriceMap:
     meta = document.get("meta")
     models = document.get("models")
     if isinstance(meta, dict) and isinstance(models, dict) and "litellm_provider" not in meta:
-        origin = MapMeta(*(str(meta.get(name, "")) for name in ("source", "version", "date")))
+        origin = _origin(meta)
     else:
         models = {key: entry for key, entry in document.items() if key not in _NOT_MODELS}
         origin = MapMeta(path.name, hashlib.sha256(data).hexdigest()[:12], _file_date(path))
     if not all(isinstance(entry, dict) for entry in models.values()):
         raise PriceMapError(f"{path}: not a price map: every model must be a table")
     return PriceMap(models, origin)
+
+
+def _origin(meta: Mapping[str, Any]) -> MapMeta:
+    return MapMeta(*(str(meta.get(name, "")) for name in ("source", "version", "date")))
 
 
 def litellm_file() -> Path | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from llmcost.pricing.pricemap import Entry
+from llmcost.pricing.entries import Entry
 from llmcost.pricing.tables import billing
 
 Side = Literal["prompt", "completion"]

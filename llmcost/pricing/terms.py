@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from llmcost.pricing.pricemap import Entry
+from llmcost.pricing.entries import Entry
 from llmcost.pricing.rates import Terms
 from llmcost.pricing.tables import tiers
 

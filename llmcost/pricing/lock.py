@@ -20,10 +20,6 @@ def digest(prices: PriceMap) -> str:
     """A hash of all prices of a map; its origin does not count."""
     models = {key: dict(entry) for key, entry in prices.models.items()}
     return hashlib.sha256(json.dumps(models, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-        json.dumps(
-            {key: dict(entry) for key, entry in prices.models.items()}, sort_keys=True, separators=(",", ":")
-        ).encode()
-    ).hexdigest()
 
 
 def pin(path: Path, prices: PriceMap) -> None:

@@ -16,7 +16,6 @@ HEAVY = (
     "opentelemetry.instrumentation",
     "packaging",
     "sqlite3",
-    "asyncio",
     "llmcost.control",
     "llmcost.insight",
     "llmcost.report",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmcost.errors import BudgetExceeded, ConfigError, LLMCostError
     from llmcost.exchange.refusal import Refusal, refusal
     from llmcost.instrumentor import LLMCostInstrumentor, force_flush, log_call, observe, price, shutdown
+    from llmcost.report.foretold import forecast
     from llmcost.sections.context import context, label, section
     from llmcost.tracing.function_spans import trace_function
 
@@ -30,6 +31,7 @@ _WHERE: Final = {
     "Usage": "llmcost.calls",
     "context": "llmcost.sections.context",
     "force_flush": "llmcost.instrumentor",
+    "forecast": "llmcost.report.foretold",
     "label": "llmcost.sections.context",
     "log_call": "llmcost.instrumentor",
     "observe": "llmcost.instrumentor",
@@ -52,6 +54,7 @@ __all__ = [
     "Usage",
     "context",
     "force_flush",
+    "forecast",
     "label",
     "log_call",
     "observe",

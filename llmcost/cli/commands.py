@@ -39,6 +39,8 @@ COMMANDS: Final = (
     CommandRow("report", "llmcost.cli.report:report", "The money by section, model, user, day or any key.", LOOK),
     CommandRow("calls", "llmcost.cli.calls:calls", "List single calls, the newest first.", LOOK),
     CommandRow("stats", "llmcost.cli.stats:stats", "Sums of the last days, of everyone or of one user.", LOOK),
+    CommandRow("forecast", "llmcost.cli.forecast:forecast", "What the month will cost, and how sure that is.", LOOK),
+    CommandRow("anomalies", "llmcost.cli.anomalies:anomalies", "What was out of the ordinary, and why.", LOOK),
     CommandRow("export", "llmcost.cli.export:export", "Write calls as CSV or JSON lines.", KEEP),
     CommandRow("prune", "llmcost.cli.prune:prune", "Delete old calls and shrink the store.", KEEP),
     CommandRow("doctor", "llmcost.cli.doctor:doctor", "Look for what keeps costs from being complete and right.", KEEP),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal, NamedTuple, Self
 
 from llmcost.insight.causes import Cause, Change, Profile, describe
@@ -79,7 +79,11 @@ class Anomaly:
     @property
     def description(self) -> str:
         """One sentence: since when, whose, what changed, and how much money so far. Times are UTC."""
-        since = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M")
+        return self.in_words(UTC)
+
+    def in_words(self, zone: tzinfo) -> str:
+        """The sentence with its time in another zone."""
+        since = datetime.fromtimestamp(self.since, zone).strftime("%Y-%m-%d %H:%M")
         over = " (over)" if self.event == "closed" else ""
         change = describe(self.cause, self.before, self.after)
         return f"Since {since}{over}, {self.scope}: {change}. ${self.excess:,.2f} above the usual so far."

@@ -85,9 +85,9 @@ def _log_ratio(after: float | None, before: float | None) -> float:
 
 def describe(cause: Cause, before: Profile, after: Profile) -> str:
     """The change in words, without time and scope."""
-    calls = _rise("calls", before.calls, after.calls, "{:,.0f} a bucket")
-    price = _rise("cost of a call", before.call_cost, after.call_cost, "${:.4g}")
-    tokens = _rise("tokens of a call", before.call_tokens, after.call_tokens, "{:,.0f}")
+    calls = _rise("calls", before.calls, after.calls, "{} a bucket")
+    price = _rise("cost of a call", before.call_cost, after.call_cost, "${}")
+    tokens = _rise("tokens of a call", before.call_tokens, after.call_tokens, "{}")
     told: dict[Cause, tuple[str, ...]] = {
         "retries": (f"share of retries {before.retries:.0%} → {after.retries:.0%}", calls),
         "errors": (f"share of errors {before.errors:.0%} → {after.errors:.0%}", calls),
@@ -99,11 +99,22 @@ def describe(cause: Cause, before: Profile, after: Profile) -> str:
     return "; ".join(told[cause])
 
 
-def _rise(what: str, before: float | None, after: float | None, number: str) -> str:
+def _rise(what: str, before: float | None, after: float | None, unit: str) -> str:
     if after is None:
         return f"{what} unknown"
     if not before:
-        return f"{what} {number.format(after)}, where there were none"
+        return f"{what} {unit.format(_short(after))}, where there were none"
     if _SAME < after / before < 1 / _SAME:
         return f"{what} unchanged"
-    return f"{what} x{after / before:.2g} ({number.format(before)} → {number.format(after)})"
+    change = f"{unit.format(_short(before))} → {unit.format(_short(after))}"
+    return f"{what} x{_short(after / before, 2)} ({change})"
+
+
+def _short(number: float, digits: int = 3) -> str:
+    """So many digits that say something, never with an exponent."""
+    if number >= 10**digits:
+        return f"{number:,.0f}"
+    if number <= 0:
+        return "0"
+    text = f"{number:.{max(0, digits - 1 - math.floor(math.log10(number)))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

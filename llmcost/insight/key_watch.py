@@ -128,8 +128,10 @@ class KeyWatch(Resumable):
 
     def _usual(self) -> Profile:
         call_cost = self._spend.usual_call
+        calls = self._spend.expected / call_cost if call_cost else self._habits.calls
         return Profile(
-            calls=self._spend.expected / call_cost if call_cost else self._habits.calls,
+            # A bucket that is odd has a call at least; that most have none is no change of a key with few.
+            calls=max(calls, min(1.0, self._habits.calls)),
             call_cost=call_cost,
             call_tokens=self._habits.tokens,
             errors=self._errors.usual,

@@ -109,6 +109,11 @@ class Spend:
         """The quarters of an hour with calls, in order."""
         return (quarter for quarter, _ in self._quarters)
 
+    def by_quarter(self) -> list[tuple[int, int]]:
+        """Nano-dollars by quarter of an hour, in order."""
+        place = SUM_COLUMNS.index("nano")
+        return [(quarter, sums[place]) for quarter, sums in self._quarters]
+
     def _by_time(self, by: Dimension) -> list[Group]:
         name_of = clock_key(by, self.zone)
         found: dict[str, list[Sequence[int]]] = {}

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from grafana import uids
 from grafana.names import SERVICE, label
-from grafana.promql import FAILED, by, equal, like, unfiltered
+from grafana.promql import FAILED, by, equal, like, scraped, unfiltered
 from llmcost import semconv
 
 
@@ -64,7 +64,7 @@ _FAILED: Final = _grown(
 _BLOCKED: Final = unfiltered(semconv.CALLS, where={semconv.BUDGET_ACTION: equal("block")})
 _OPENED: Final = _grown(unfiltered(semconv.ANOMALIES, where={semconv.ANOMALY_EVENT: equal("opened")}), "1d", _SCOPE)
 _CLOSED: Final = _grown(unfiltered(semconv.ANOMALIES, where={semconv.ANOMALY_EVENT: equal("closed")}), "1d", _SCOPE)
-_RECEIVED: Final = unfiltered(semconv.COLLECTOR_RECEIVED)
+_RECEIVED: Final = scraped(semconv.COLLECTOR_RECEIVED)
 
 ALERTS: Final = (
     Alert(

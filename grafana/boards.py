@@ -159,11 +159,16 @@ MODELS: Final = Board(
     "Models and tokens",
     "What the models are used for, and what their tokens cost.",
     (
-        Row("Tokens", 4, ((models.INPUT, 8), (models.OUTPUT, 8), (models.PRICE, 8))),
+        Row(
+            "Tokens",
+            4,
+            ((models.INPUT, 5), (models.OUTPUT, 5), (models.CACHE_SHARE, 4), (models.SAVED, 4), (models.PRICE, 6)),
+        ),
         Row("Models", 9, ((models.TABLE, 16), (models.DO, 8))),
         Row("Over time", 8, ((models.INPUT_TREND, 12), (models.OUTPUT_TREND, 12))),
         Row("A call", 8, ((models.OF_CALL, 12), (models.PRICE_TREND, 12))),
-        Row("Cache and reasoning (from traces)", 8, ((models.CACHED, 12), (models.REASONING, 12))),
+        Row("Classes of tokens", 8, ((models.BY_CLASS, 12), (models.MONEY_BY_CLASS, 12))),
+        Row("Cache and reasoning", 8, ((models.SAVED_BY_MODEL, 12), (models.REASONING_SHARE, 12))),
     ),
 )
 
@@ -175,6 +180,11 @@ HEALTH: Final = Board(
         Row("Now", 4, ((health.ERRORS, 6), (health.UNPRICED, 6), (health.UNSEEN, 6), (health.REPORTING, 6))),
         Row("Who reports", 8, ((health.ADOPTION, 14), (health.DO, 10))),
         Row("Costs", 8, ((health.STATUS_TREND, 12), (health.BY_STATUS, 12))),
+        Row(
+            "Delivery",
+            7,
+            ((health.QUEUE, 6), (health.DROPPED, 6), (health.COLLECTOR, 6), (health.COLLECTOR_QUEUE, 6)),
+        ),
         Row("Gaps", 8, ((health.UNPRICED_MODELS, 8), (health.UNSEEN_HOSTS, 8), (health.ERRORS_BY_PLACE, 8))),
     ),
 )

@@ -172,6 +172,9 @@ def _columns(made: Drawn, panel: Panel, *, of_traces: bool) -> None:
         "renameByName": {name: column.title for name, column in fields.items()},
     }
     made.with_transformation(schema.DataTransformerConfig("organize", options=options))
+    if panel.order:
+        order = {"fields": {}, "sort": [{"field": panel.order, "desc": True}]}
+        made.with_transformation(schema.DataTransformerConfig("sortBy", options=order))
     for column in panel.columns.values():
         if properties := _properties(column):
             made.override_by_name(column.title, properties)

@@ -64,6 +64,11 @@ def unfiltered(metric: Metric, part: str = "", where: Where = ANYWHERE) -> str:
     return _selected(f"{series(metric)}{part}", _matchers(where))
 
 
+def scraped(metric: Metric) -> str:
+    """Series of a page that Prometheus scrapes. Its author chose whether counters end in ``_total``; both are found."""
+    return f'{{__name__=~"{metric.name}(_total)?"}}'
+
+
 def _matchers(where: Where) -> list[str]:
     return [f"{label(name)}{matcher}" for name, matcher in where.items()]
 

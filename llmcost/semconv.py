@@ -111,6 +111,9 @@ COST_PRICE_DATE: Final = "llmcost.cost.price_date"
 COST_COUNTED_BY: Final = "llmcost.cost.counted_by"
 """The span nearer to the provider that counts this call, where a gateway is observed too."""
 
+TOKEN_CLASS: Final = "llmcost.token.class"
+"""Class of tokens, on metrics: `input` (read anew), `cache_read`, `cache_write`, `output` (shown), `reasoning`."""
+
 CALL_ID: Final = "llmcost.call.id"
 """Id of the call, the same in spans, store and ledgers."""
 CALL_TYPE: Final = "llmcost.call_type"
@@ -261,6 +264,17 @@ TIME_PER_OUTPUT_CHUNK: Final = Metric(
 COST: Final = Metric("llm.cost", "counter", "{USD}", "Money spent on calls, in USD.", _OURS)
 CALL_COST: Final = Metric("llmcost.call.cost", "histogram", "{USD}", "Cost of one call, in USD.", _OURS, _DOLLARS)
 CALLS: Final = Metric("llmcost.calls", "counter", "{call}", "Calls seen.", (*_OURS, COST_STATUS))
+_TOKENS_OF: Final = (SEMANTIC_LABEL, PROVIDER_NAME, REQUEST_MODEL, TOKEN_CLASS)
+TOKENS: Final = Metric(
+    "llmcost.tokens",
+    "counter",
+    "{token}",
+    "Tokens by class. The classes add up to all tokens of all calls.",
+    _TOKENS_OF,
+)
+TOKENS_COST: Final = Metric(
+    "llmcost.tokens.cost", "counter", "{USD}", "Money by class of tokens, in USD. Fees are in none.", _TOKENS_OF
+)
 CALLS_UNPRICED: Final = Metric(
     "llmcost.calls.unpriced",
     "counter",
@@ -331,6 +345,8 @@ METRICS: Final = (
     COST,
     CALL_COST,
     CALLS,
+    TOKENS,
+    TOKENS_COST,
     CALLS_UNPRICED,
     CALLS_UNSEEN,
     BUDGET_LIMIT,

@@ -49,6 +49,7 @@ class Panel:
         target: uid of the dashboard that the click leads to.
         decimals: digits behind the point; None lets Grafana choose.
         most: upper end of the scale.
+        order: title of the column that a table is sorted by, the highest first.
         show_names: whether each number of a stat shows its name.
     """
 
@@ -64,6 +65,7 @@ class Panel:
     target: str = ""
     decimals: int | None = None
     most: float | None = None
+    order: str = ""
     show_names: bool = False
 
 

@@ -29,6 +29,7 @@ TABLE: Final = Panel(
         "used": Column("Used", SHARE, BUDGET),
         "lasts": Column("Lasts", SECONDS, LEFT),
     },
+    order="Used",
     help="Reserved is held by calls in flight. *Lasts* is the time to exhaustion at the pace of the last hour.",
 )
 GAUGES: Final = Panel("Used", "gauge", (budgets.USED_NOW,), SHARE, BUDGET, most=1, decimals=0)
@@ -56,6 +57,7 @@ USERS: Final = Panel(
     "table",
     (budgets.USERS,),
     columns={**_NAMED, "spent": Column("Spent", USD)},
+    order="Spent",
     help="Only where metrics by user are switched on; user ids are never metric attributes otherwise.",
 )
 DO: Final = Text(

@@ -33,6 +33,7 @@ UNPRICED_MODELS: Final = Panel(
         label(semconv.SEMANTIC_LABEL): Column("Section"),
         "calls": Column("Calls", COUNT),
     },
+    order="Calls",
 )
 UNSEEN_HOSTS: Final = Panel(
     "Hosts whose requests were not read",
@@ -52,6 +53,29 @@ ADOPTION: Final = Panel(
     },
 )
 UNSEEN_SHARE: Final = Panel("Unseen, a call", "stat", (health.UNSEEN_SHARE,), SHARE, UNKNOWN, decimals=1)
+QUEUE: Final = Panel(
+    "Spans that wait for export",
+    "lines",
+    (health.QUEUE,),
+    COUNT,
+    help="The SDK's own metric: set OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true in the programs.",
+)
+DROPPED: Final = Panel(
+    "Spans dropped a minute",
+    "lines",
+    (health.DROPPED,),
+    A_MINUTE,
+    FEW,
+    help="The queue was full. Costs in metrics are exact all the same; raise OTEL_BSP_MAX_QUEUE_SIZE.",
+)
+COLLECTOR: Final = Panel(
+    "Collector: points a minute",
+    "lines",
+    (health.COLLECTOR_TAKEN, health.COLLECTOR_FAILED),
+    A_MINUTE,
+    help="The collector's own metrics, where Prometheus scrapes them.",
+)
+COLLECTOR_QUEUE: Final = Panel("Collector: batches that wait", "lines", (health.COLLECTOR_QUEUE,), COUNT)
 DO: Final = Text(
     "What to do",
     """\

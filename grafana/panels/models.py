@@ -8,7 +8,7 @@ from grafana import uids
 from grafana.names import label
 from grafana.panels import Column, Panel, Text
 from grafana.queries import models
-from grafana.style import COUNT, SECONDS, USD
+from grafana.style import COUNT, SECONDS, SHARE, USD
 from llmcost import semconv
 
 _MODEL: Final = label(semconv.REQUEST_MODEL)
@@ -16,7 +16,9 @@ _ALONE: Final = ("model", _MODEL)
 
 INPUT: Final = Panel("Input tokens", "stat", (models.INPUT,), COUNT)
 OUTPUT: Final = Panel("Output tokens", "stat", (models.OUTPUT,), COUNT)
-PRICE: Final = Panel("USD for 1000 tokens", "stat", (models.PRICE,), USD, help="Input and output together, as paid.")
+PRICE: Final = Panel(
+    "USD for 1000 tokens", "stat", (models.PRICE,), USD, decimals=5, help="Input and output together, as paid."
+)
 TABLE: Final = Panel(
     "Models compared",
     "table",
@@ -39,6 +41,7 @@ TABLE: Final = Panel(
         "price": Column("1000 tokens", USD),
         "p95": Column("p95", SECONDS),
     },
+    order="Spend",
     help="A click on a model shows which sections use it.",
 )
 INPUT_TREND: Final = Panel(
@@ -49,8 +52,25 @@ OUTPUT_TREND: Final = Panel(
 )
 OF_CALL: Final = Panel("Tokens of a call", "lines", (models.INPUT_OF_CALL, models.OUTPUT_OF_CALL), COUNT)
 PRICE_TREND: Final = Panel("Price of 1000 tokens, as paid", "lines", (models.PRICE_TREND,), USD)
-CACHED: Final = Panel("Tokens read from a cache", "stack", (models.CACHED,), COUNT)
-REASONING: Final = Panel("Reasoning tokens", "stack", (models.REASONING,), COUNT)
+BY_CLASS: Final = Panel(
+    "Tokens a minute, by class",
+    "stack",
+    (models.BY_CLASS,),
+    COUNT,
+    help="Input is what was read anew; reasoning is billed as output and never shown. The classes add up.",
+)
+MONEY_BY_CLASS: Final = Panel("Spend an hour, by class of token", "stack", (models.MONEY_BY_CLASS,), USD)
+CACHE_SHARE: Final = Panel("Input from a cache", "stat", (models.CACHE_SHARE,), SHARE, decimals=0)
+SAVED: Final = Panel(
+    "Saved by the cache",
+    "stat",
+    (models.SAVED,),
+    USD,
+    help="What cached input would have cost if it had been read anew, less what it cost. What writing to the cache "
+    "cost is not taken off.",
+)
+SAVED_BY_MODEL: Final = Panel("Saved by the cache, by model", "bars", (models.SAVED_BY_MODEL,), USD)
+REASONING_SHARE: Final = Panel("Reasoning in the output, by model", "lines", (models.REASONING_SHARE,), SHARE)
 DO: Final = Text(
     "What to do",
     """\

@@ -26,6 +26,7 @@ TABLE: Final = Panel(
         "calls": Column("Calls", COUNT),
         "average": Column("A call", USD),
     },
+    order="Spend",
     help="Within the time range above. A click on a section shows its calls in *Traces and execution*.",
 )
 SHARES: Final = Panel(
@@ -58,6 +59,7 @@ BY_MODEL: Final = Panel(
         _MODEL: Column("Model", link="model", target=uids.MODELS),
         "spend": Column("Spend", USD),
     },
+    order="Spend",
 )
 BY_OPERATION: Final = Panel("By operation", "bars", (sections.BY_OPERATION,), USD)
 FUNCTIONS: Final = Panel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import SERVICE, label
-from grafana.promql import RANGE, equal, growth, selector, share, speed
+from grafana.promql import RANGE, by, equal, growth, scraped, selector, share, speed
 from grafana.queries.spend import CALLS
 from grafana.query import Prom
 from llmcost import semconv
@@ -48,3 +48,23 @@ TRACKED: Final = Prom(
 )
 REPORTING: Final = Prom(f"count({_CALLS} > 0)", "services", "instant")
 LAST_SEEN: Final = Prom(f"time() - max by ({label(SERVICE)}) (timestamp({CALLS}))", "age", "table")
+
+_NO_OWN: Final = "the SDK's own metrics are off"
+_NO_COLLECTOR: Final = "the collector's own metrics are not scraped"
+_DROPPED: Final = selector(semconv.SDK_SPANS_PROCESSED, where={semconv.ERROR_TYPE: '!=""'})
+
+QUEUE: Final = Prom(
+    f"max {by([SERVICE])}({selector(semconv.SDK_QUEUE_SIZE)})", f"{{{{{label(SERVICE)}}}}}", empty_when_healthy=_NO_OWN
+)
+DROPPED: Final = Prom(
+    f"60 * {speed(_DROPPED, SERVICE)}", f"{{{{{label(SERVICE)}}}}}", empty_when_healthy=f"no span dropped, or {_NO_OWN}"
+)
+COLLECTOR_TAKEN: Final = Prom(
+    f"60 * {speed(scraped(semconv.COLLECTOR_RECEIVED))}", "taken", empty_when_healthy=_NO_COLLECTOR
+)
+COLLECTOR_FAILED: Final = Prom(
+    f"60 * {speed(scraped(semconv.COLLECTOR_FAILED))}", "not delivered", empty_when_healthy=_NO_COLLECTOR
+)
+COLLECTOR_QUEUE: Final = Prom(
+    f"max({scraped(semconv.COLLECTOR_QUEUE_SIZE)})", "waiting", empty_when_healthy=_NO_COLLECTOR
+)

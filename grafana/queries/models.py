@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import label
-from grafana.promql import RANGE, RATE, equal, growth, mean, quantile, ratio, selector, speed
+from grafana.promql import RANGE, RATE, equal, growth, like, mean, quantile, ratio, selector, share, speed
 from grafana.queries.spend import CALLS, COST
-from grafana.query import Prom, TraceQL
-from grafana.traceql import COSTLY, span
+from grafana.query import Prom
 from llmcost import semconv
 
 _MODEL: Final = semconv.REQUEST_MODEL
@@ -42,9 +41,40 @@ PRICE_OF: Final = Prom(f"1000 * {ratio(growth(COST, RANGE, _MODEL), growth(_ALL,
 P95_OF: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION, _MODEL, window=RANGE), "p95", "table")
 
 
-def _token_trend(attribute: str) -> TraceQL:
-    return TraceQL(f"{{ {COSTLY} }} | sum_over_time({span(attribute)}) by ({span(_MODEL)})", "range")
+_CLASS: Final = semconv.TOKEN_CLASS
+_CLASS_LEGEND: Final = f"{{{{{label(_CLASS)}}}}}"
+_OF_CLASS: Final = selector(semconv.TOKENS)
 
 
-CACHED: Final = _token_trend(semconv.CACHE_READ_TOKENS)
-REASONING: Final = _token_trend(semconv.REASONING_TOKENS)
+def _of(metric: semconv.Metric, kind: str, *attributes: str) -> str:
+    return growth(selector(metric, where={_CLASS: equal(kind)}), RANGE, *attributes)
+
+
+_ANEW: Final = f"({_of(semconv.TOKENS, 'input', _MODEL)} > 0)"
+_READ: Final = _of(semconv.TOKENS, "cache_read", _MODEL)
+_SAVED: Final = (
+    f"{_READ} * {_of(semconv.TOKENS_COST, 'input', _MODEL)} / {_ANEW} "
+    f"- {_of(semconv.TOKENS_COST, 'cache_read', _MODEL)}"
+)
+"""What cached input would have cost if it had been read anew, less what it cost."""
+
+BY_CLASS: Final = Prom(f"60 * {speed(_OF_CLASS, _CLASS)}", _CLASS_LEGEND)
+MONEY_BY_CLASS: Final = Prom(f"3600 * {speed(selector(semconv.TOKENS_COST), _CLASS)}", _CLASS_LEGEND)
+CACHE_SHARE: Final = Prom(
+    share(
+        _of(semconv.TOKENS, "cache_read"),
+        growth(selector(semconv.TOKENS, where={_CLASS: like("input|cache_read|cache_write")})),
+    ),
+    "of the input",
+    "instant",
+)
+SAVED: Final = Prom(f"sum({_SAVED}) or vector(0)", "saved", "instant")
+SAVED_BY_MODEL: Final = Prom(_SAVED, _LEGEND, "instant", empty_when_healthy="nothing was read from a cache")
+REASONING_SHARE: Final = Prom(
+    ratio(
+        speed(selector(semconv.TOKENS, where={_CLASS: equal("reasoning")}), _MODEL),
+        speed(selector(semconv.TOKENS, where={_CLASS: like("output|reasoning")}), _MODEL),
+    ),
+    _LEGEND,
+    empty_when_healthy="no model reasons",
+)

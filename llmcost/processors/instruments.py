@@ -98,6 +98,8 @@ class Instruments:
         self.call_cost = self._histogram(semconv.CALL_COST)
         self.cost = self._sums(semconv.COST)
         self.calls = self._sums(semconv.CALLS)
+        self.tokens = self._sums(semconv.TOKENS)
+        self.tokens_cost = self._sums(semconv.TOKENS_COST)
         self.unpriced = self._sums(semconv.CALLS_UNPRICED)
         self.unseen = self._sums(semconv.CALLS_UNSEEN)
         self.anomalies = self._sums(semconv.ANOMALIES)
@@ -139,7 +141,7 @@ def begin_anew() -> None:
     """Let all counters start from 0: for a forked child whose readers are cumulative, since what was counted before the
     fork is the parent's. Readers of deltas need no such thing, and would take it for a fall."""
     for each in list(_of_provider.values()):
-        for sums in (each.cost, each.calls, each.unpriced, each.unseen, each.anomalies):
+        for sums in (each.cost, each.calls, each.tokens, each.tokens_cost, each.unpriced, each.unseen, each.anomalies):
             sums.begin_anew()
 
 

@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from llmcost import semconv
 from llmcost.calls import NO_USAGE, Call
-from llmcost.processors.instruments import LOCK, Attributes, Instruments, present_instruments
+from llmcost.processors.instruments import LOCK, Attributes, Instruments, Sum, present_instruments
+from llmcost.processors.token_classes import token_classes
 
 _MOST_SERIES: Final = 10_000
 _INPUT: Final = "input"
@@ -45,7 +46,7 @@ class ModelNames:
 class Series:
     """What calls of one kind are recorded under: the attribute sets, made once, and the sums of their counters."""
 
-    __slots__ = ("calls", "cost", "input", "ours", "output", "standard", "unpriced")
+    __slots__ = ("_instruments", "calls", "cost", "input", "ours", "output", "standard", "tokens", "unpriced")
 
     def __init__(self, instruments: Instruments, call: Call, model: str) -> None:
         standard = {
@@ -69,6 +70,17 @@ class Series:
         self.cost = instruments.cost.of(self.ours)
         self.calls = instruments.calls.of({**self.ours, semconv.COST_STATUS: call.cost.status})
         self.unpriced = instruments.unpriced.of(self.ours)
+        self.tokens: dict[str, tuple[Sum, Sum]] = {}
+        self._instruments = instruments
+
+    def of_class(self, name: str) -> tuple[Sum, Sum]:
+        """The sums of the tokens of a class and of their money."""
+        found = self.tokens.get(name)
+        if found is None:
+            values = {**self.ours, semconv.TOKEN_CLASS: name}
+            found = self._instruments.tokens.of(values), self._instruments.tokens_cost.of(values)
+            self.tokens[name] = found
+        return found
 
 
 class MetricsSpanProcessor(SpanProcessor):
@@ -101,6 +113,10 @@ class MetricsSpanProcessor(SpanProcessor):
                 series.cost.context = context
             elif call.cost.status == "unpriced":
                 series.unpriced.value += 1
+            for name, tokens, usd in token_classes(call.usage, call.cost):
+                count, money = series.of_class(name)
+                count.value += tokens
+                money.value += usd
         if total is not None:
             instruments.call_cost.record(total, series.ours, context)
         if not call.metered:

@@ -100,7 +100,7 @@ CASES: Final = (
     ),
     Case(
         "LLMCostCollectorNotReceiving",
-        {'otelcol_receiver_accepted_metric_points_total{receiver="otlp"}': "0+10x20 200x30 _x30 300+10x60"},
+        {'otelcol_receiver_accepted_metric_points{receiver="otlp"}': "0+10x20 200x30 _x30 300+10x60"},
         quiet=15,
         fires=75,
         over=100,

@@ -20,7 +20,7 @@ ROWS = (*semconv.METRICS, *semconv.METRICS_OF_OTHERS)
 METRICS = {names.series(metric) + suffix for metric in ROWS for suffix in SUFFIXES[metric.kind]}
 ATTRIBUTES = {value for value in vars(semconv).values() if isinstance(value, str)}
 ATTRIBUTES |= {name for metric in ROWS for name in metric.attributes} | set(names.RESOURCE_ATTRIBUTES)
-LABELS = {names.label(attribute) for attribute in ATTRIBUTES} | {"le"}
+LABELS = {names.label(attribute) for attribute in ATTRIBUTES} | {"le", "__name__"}
 FUNCTIONS = {
     *(
         "sum",
@@ -74,6 +74,8 @@ def assert_known(expr: str, title: str) -> None:
     inside = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", expr))
     grouped = {word for group in re.findall(r"\bby \(([^)]*)\)", expr) for word in re.findall(r"\w+", group)}
     assert inside | grouped <= LABELS, title
+    by_name = set(re.findall(r"__name__=~\"(\w+)\(_total\)\?\"", expr))
+    assert by_name <= {metric.name for metric in semconv.METRICS_OF_OTHERS}, title
     bare = re.sub(r"\bby \([^)]*\)|\{[^}]*\}|\[[^]]*\]|\"[^\"]*\"|offset \w+", " ", expr)
     assert set(re.findall(r"[A-Za-z_]\w*", bare)) - FUNCTIONS <= METRICS, title
 

@@ -117,6 +117,7 @@ class MetricsSpanProcessor(SpanProcessor):
                 count, money = series.of_class(name)
                 count.value += tokens
                 money.value += usd
+                count.context = money.context = context
         if total is not None:
             instruments.call_cost.record(total, series.ours, context)
         if not call.metered:

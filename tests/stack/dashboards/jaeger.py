@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
+
+from stack.dashboards.starting import free_ports, serving
 
 _CONFIG: Final = """\
 extensions:
@@ -30,7 +28,6 @@ service:
   telemetry: {{metrics: {{level: none}}, logs: {{level: warn}}}}
   pipelines: {{traces: {{receivers: [otlp], exporters: [jaeger_storage_exporter]}}}}
 """
-_PATIENCE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +47,9 @@ class Jaeger:
 @contextmanager
 def jaeger(binary: Path, folder: Path) -> Iterator[Jaeger]:
     """Start one on free ports, and end it."""
-    ports = dict(zip(("query", "grpc", "health", "otlp"), _free_ports(4), strict=True))
+    ports = dict(zip(("query", "grpc", "health", "otlp"), free_ports(4), strict=True))
     config = folder / "jaeger.yaml"
     config.write_text(_CONFIG.format(**ports))
-    with (folder / "jaeger.log").open("wb") as log:
-        process = subprocess.Popen([str(binary), "--config", str(config)], stdout=log, stderr=subprocess.STDOUT)
-    try:
-        _until_healthy(f"http://127.0.0.1:{ports['health']}/status", process, folder / "jaeger.log")
+    health = f"http://127.0.0.1:{ports['health']}/status"
+    with serving([str(binary), "--config", str(config)], folder / "jaeger.log", health):
         yield Jaeger(f"http://127.0.0.1:{ports['otlp']}", f"http://127.0.0.1:{ports['query']}")
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for each in held:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in held]
-    finally:
-        for each in held:
-            each.close()
-
-
-def _until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < end:
-        assert process.poll() is None, log.read_text()[-2000:]
-        try:
-            with urlopen(url, timeout=1):
-                return
-        except (HTTPError, URLError, OSError):
-            time.sleep(0.05)
-    raise AssertionError(f"not healthy within {_PATIENCE_S:g} s: {log.read_text()[-2000:]}")

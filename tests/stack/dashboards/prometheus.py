@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
+
+from stack.dashboards.starting import free_ports, serving
 
 CONFIG: Final = """\
 global:
@@ -28,7 +26,6 @@ storage:
   exemplars:
     max_exemplars: 20000
 """
-_PATIENCE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +68,7 @@ class Prometheus:
 @contextmanager
 def prometheus(binary: Path, folder: Path, *flags: str) -> Iterator[Prometheus]:
     """Start one on a free port with its data in ``folder``, and end it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     config = folder / "prometheus.yml"
     if not config.exists():
         config.write_text(CONFIG)
@@ -87,23 +82,6 @@ def prometheus(binary: Path, folder: Path, *flags: str) -> Iterator[Prometheus]:
         "--log.level=warn",
         *flags,
     ]
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "GOMAXPROCS": "2"})
-    try:
-        _until_ready(f"http://127.0.0.1:{port}/-/ready", process, folder / "prometheus.log")
-        yield Prometheus(f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < end:
-        assert process.poll() is None, log.read_text()[-2000:]
-        try:
-            with urlopen(url, timeout=1):
-                return
-        except (URLError, OSError):
-            time.sleep(0.05)
-    raise AssertionError(f"not ready within {_PATIENCE_S:g} s: {log.read_text()[-2000:]}")
+    url = f"http://127.0.0.1:{port}"
+    with serving(command, folder / "prometheus.log", f"{url}/-/ready"):
+        yield Prometheus(url)

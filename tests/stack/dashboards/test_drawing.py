@@ -11,20 +11,14 @@ import pytest
 from stack.dashboards.binaries import binary
 from stack.dashboards.conftest import Filled
 from stack.dashboards.draw import DASHBOARDS, draw
+from stack.dashboards.rows import panels
 
 from grafana.boards import BOARDS
-from grafana.panels import Panel
 from grafana.query import Prom, TraceQL
 
 pytestmark = pytest.mark.slow
 
-PANELS = {
-    (board.uid, panel.title): panel
-    for board in BOARDS
-    for row in board.rows
-    for panel, _ in row.cells
-    if isinstance(panel, Panel)
-}
+PANELS = {(uid, panel.title): panel for uid, panel in panels()}
 
 
 def test_dashcheck_finds_nothing_that_grafanas_schema_does_not_know() -> None:
@@ -39,8 +33,8 @@ def test_every_panel_is_drawn_or_is_known_not_to_be(filled: Filled, tmp_path: Pa
         pytest.skip("no Chromium")
     results = draw(filled.server.url, filled.end, tmp_path)
     assert len(results) == len(BOARDS)
-    for name, panels in results.items():
-        for shown in panels:
+    for name, listed in results.items():
+        for shown in listed:
             if shown["type"] == "text":
                 continue
             panel = PANELS[f"llmcost-{name}", shown["title"]]

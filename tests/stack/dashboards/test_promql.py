@@ -10,22 +10,14 @@ from pathlib import Path
 import pytest
 from stack.dashboards.binaries import binary
 from stack.dashboards.conftest import Filled
+from stack.dashboards.rows import queries
 
 from grafana.boards import BOARDS
-from grafana.panels import Panel
 from grafana.query import Prom
 
 pytestmark = pytest.mark.slow
 
-QUERIES = {
-    f"{board.uid.removeprefix('llmcost-')}: {panel.title}: {query.legend}": query
-    for board in BOARDS
-    for row in board.rows
-    for panel, _ in row.cells
-    if isinstance(panel, Panel)
-    for query in panel.queries
-    if isinstance(query, Prom)
-}
+QUERIES = {f"{uid}: {panel.title}: {query.legend}": query for uid, panel, query in queries() if isinstance(query, Prom)}
 MARKS = {f"{board.uid}: marks": board.annotation for board in BOARDS if board.annotation}
 ALL = QUERIES | MARKS
 DAY_S = 24 * 3600

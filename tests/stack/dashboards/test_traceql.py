@@ -18,10 +18,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
 from stack.dashboards.binaries import binary, tool
 from stack.dashboards.jaeger import jaeger
+from stack.dashboards.rows import queries
 
 import llmcost
-from grafana.boards import BOARDS
-from grafana.panels import Panel
 from grafana.query import TraceQL
 from llmcost import semconv
 from llmcost.insight.anomalies import GLOBAL, Anomaly
@@ -31,17 +30,7 @@ from llmcost.processors.anomaly import attributes
 pytestmark = pytest.mark.slow
 
 SERVICE = "newsroom"
-QUERIES = sorted(
-    {
-        query.query
-        for board in BOARDS
-        for row in board.rows
-        for panel, _ in row.cells
-        if isinstance(panel, Panel)
-        for query in panel.queries
-        if isinstance(query, TraceQL)
-    }
-)
+QUERIES = sorted({query.query for _, _, query in queries() if isinstance(query, TraceQL)})
 ANSWER = {
     "id": "chatcmpl-1",
     "model": MODEL,

@@ -14,20 +14,24 @@ if TYPE_CHECKING:
     from llmcost.config import Config
     from llmcost.errors import BudgetExceeded, ConfigError, LLMCostError
     from llmcost.exchange.refusal import Refusal, refusal
+    from llmcost.insight import Anomaly, CostPrediction, NotEnoughHistory
     from llmcost.instrumentor import LLMCostInstrumentor, force_flush, log_call, observe, price, shutdown
     from llmcost.report.foretold import forecast
     from llmcost.sections.context import context, label, section
     from llmcost.tracing.function_spans import trace_function
 
 _WHERE: Final = {
+    "Anomaly": "llmcost.insight",
     "BudgetExceeded": "llmcost.errors",
     "Call": "llmcost.calls",
     "Config": "llmcost.config",
     "ConfigError": "llmcost.errors",
     "Cost": "llmcost.calls",
+    "CostPrediction": "llmcost.insight",
     "LLMCostError": "llmcost.errors",
     "LLMCostInstrumentor": "llmcost.instrumentor",
     "Refusal": "llmcost.exchange.refusal",
+    "NotEnoughHistory": "llmcost.insight",
     "Usage": "llmcost.calls",
     "context": "llmcost.sections.context",
     "force_flush": "llmcost.instrumentor",
@@ -43,13 +47,16 @@ _WHERE: Final = {
 }
 
 __all__ = [
+    "Anomaly",
     "BudgetExceeded",
     "Call",
     "Config",
     "ConfigError",
     "Cost",
+    "CostPrediction",
     "LLMCostError",
     "LLMCostInstrumentor",
+    "NotEnoughHistory",
     "Refusal",
     "Usage",
     "context",

@@ -26,6 +26,8 @@ HISTORY_S: Final = 90 * 86_400.0
 _PIECE_S: Final = 86_400.0
 """Slots taken in at once, at most."""
 _MOST_PIECES: Final = 20
+_CLAIM_S: Final = 30.0
+"""A process that claimed a step and died leaves it to the others after so long."""
 _MOST_UNSENT: Final = 240
 """Rounds of the timer whose sums wait for a ledger that is gone: an hour."""
 
@@ -85,7 +87,7 @@ class Foresight:
         taken = 0
         try:
             while taken < _MOST_PIECES and (step := self.feed.due(self._grace_s, _PIECE_S)) is not None:
-                if not self._take_in(step):
+                if not self.feed.claim(step, _CLAIM_S) or not self._take_in(step):
                     break
                 taken += 1
         except LedgerFailure as failure:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -34,7 +33,7 @@ class Tray:
             OSError: the folder cannot be written.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = secrets.token_hex(12)
+        name = os.urandom(12).hex()
         hidden = self.folder / f"{_HIDDEN}{name}"
         descriptor = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:

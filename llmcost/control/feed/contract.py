@@ -89,6 +89,10 @@ class Feed(Protocol):
     def keys(self, kind: str, most: int) -> list[str]:
         """Keys of a kind (``label``), those that were touched last first."""
 
+    def claim(self, step: Step, for_s: float) -> bool:
+        """True for one caller over all processes until the time is over: who does the work of a step. It only saves
+        work; that a step is taken in once is what :meth:`commit` sees to."""
+
     def commit(self, step: Step, kept: Sequence[Kept], found: Sequence[Found], most_keys: int = MOST_KEYS) -> bool:
         """Take a step in, all or nothing. False where another process was faster, or has added to the step's slots
         meanwhile; then nothing has changed, and the step is to be asked for anew."""

@@ -36,6 +36,7 @@ class MemoryFeed:
         self._keys: OrderedDict[str, Kept] = OrderedDict()
         self._found: dict[str, tuple[Found, bool]] = {}
         self._names: dict[str, float] = {}
+        self._claimed: tuple[int | None, float] = (None, 0.0)
         self._dropped = 0
         rebuild_in_child(self)
 
@@ -78,6 +79,15 @@ class MemoryFeed:
         """See the contract."""
         with self._lock:
             return [key for key in reversed(self._keys) if key.partition("=")[0] == kind][:most]
+
+    def claim(self, step: Step, for_s: float) -> bool:
+        """See the contract."""
+        with self._lock:
+            cursor, until = self._claimed
+            if cursor == step.cursor and until > self.now():
+                return False
+            self._claimed = (step.cursor, self.now() + for_s)
+            return True
 
     def commit(self, step: Step, kept: Sequence[Kept], found: Sequence[Found], most_keys: int = MOST_KEYS) -> bool:
         """See the contract."""

@@ -35,7 +35,7 @@ class RedisFeed:
     Keys, all in one slot of a cluster: ``cursor`` and ``dropped``; ``slots``, a zset of slots with rows;
     ``rows:<slot>``, a hash of kind, separator and name of the sum; ``states``, a hash by key; ``touched``, a zset of
     keys by their last slot; ``awake``, a set; ``reports``, a hash by name; ``times``, a zset of names by time;
-    ``untold``, a zset likewise; ``added:<name>``, which expire.
+    ``untold``, a zset likewise; ``added:<name>`` and ``claim:<cursor>``, which expire.
 
     Args:
         url: as for the ledger.
@@ -127,6 +127,11 @@ class RedisFeed:
         """See the contract."""
         found = self._asked(lambda: self._client.zrevrange(self._key("touched"), 0, -1))
         return [key for key in (raw.decode() for raw in found) if key.partition("=")[0] == kind][:most]
+
+    def claim(self, step: Step, for_s: float) -> bool:
+        """See the contract."""
+        name, millis = self._key(f"claim:{step.cursor}"), int(for_s * 1000)
+        return bool(self._asked(lambda: self._client.set(name, 1, px=millis, nx=True)))
 
     def commit(self, step: Step, kept: Sequence[Kept], found: Sequence[Found], most_keys: int = MOST_KEYS) -> bool:
         """See the contract."""

@@ -111,6 +111,14 @@ class SqliteFeed:
             ).fetchall()
         return [key for (key,) in rows]
 
+    def claim(self, step: Step, for_s: float) -> bool:
+        """See the contract."""
+        now = self.now()
+        with self._file.writing() as db:
+            db.execute("DELETE FROM claims WHERE until <= ?", (now,))
+            taken = db.execute("INSERT OR IGNORE INTO claims VALUES (?, ?)", (str(step.cursor), now + for_s))
+            return taken.rowcount == 1
+
     def commit(self, step: Step, kept: Sequence[Kept], found: Sequence[Found], most_keys: int = MOST_KEYS) -> bool:
         """See the contract."""
         with self._file.writing() as db:

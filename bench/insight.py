@@ -17,12 +17,16 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 
-from llmcost.insight import GLOBAL, Detector, Forecaster, Sample, Scope, Watch
+from llmcost.calls import Attribution, Call, Cost, Usage
+from llmcost.insight import GLOBAL, Detector, Forecaster, Sample, Scope, Watch, WatchSettings
+from llmcost.insight.foresight import Series, restored, text_of
+from llmcost.processors.sums import CallSums
 
 DAY, BUCKET = 86400.0, 600.0
 START = 1735689600.0
 ROUNDS = 300
 LIMITS = {
+    "sums: a call, which is all that its thread does": 2.0,
     "forecaster: a call": 2.0,
     "forecaster: a day closed": 50.0,
     "forecaster: a month predicted": 100.0,
@@ -151,14 +155,53 @@ def memory_of_a_key(keys: int = 500) -> float:
     return (after - before) / keys
 
 
+def measure_feed() -> dict[str, float]:
+    """What the thread of a call does, and what the timer's thread does for a series in each step."""
+    sums, made = CallSums(), [a_call(number) for number in range(500)]
+    series = Series("label", "summarization", WatchSettings())
+    costs = spend(5)
+    for bucket in range(4000):
+        series.update(START + bucket * BUCKET, [Sample(next(costs), 10, 9000, 0, 0, "gpt-5-mini")])
+    text = text_of(series)
+
+    def calls() -> None:
+        for call in made:
+            sums.add(call)
+
+    def keep() -> None:
+        for _ in range(20):
+            text_of(restored("label=summarization", text))
+
+    return {
+        "sums: a call, which is all that its thread does": per_call([(500, calls)] * 30),
+        "feed: a series read and written": per_call([(20, keep)] * 30),
+        "feed: state of a series (bytes)": len(text),
+    }
+
+
+def a_call(number: int) -> Call:
+    about = Attribution(label="summarization", label_source="map", user_id=f"u{number % 20}")
+    return Call(
+        id=str(number),
+        started_ns=int(START * 1e9) + number * 10**8,
+        duration=0.8,
+        operation="chat",
+        provider="openai",
+        request_model="gpt-5-mini",
+        usage=Usage(1200, 160),
+        cost=Cost("priced", 0.001),
+        attribution=about,
+    )
+
+
 def main() -> int:
-    figures = {**measure_forecaster(), **measure_detector(), **measure_watch()}
+    figures = {**measure_forecaster(), **measure_detector(), **measure_watch(), **measure_feed()}
     if "--json" in sys.argv:
         print(json.dumps(figures, indent=1))
     else:
         for name, figure in figures.items():
             limit = LIMITS.get(name)
-            print(f"{name:38} {figure:10.2f}" + (f"   limit {limit:g}" if limit else ""))
+            print(f"{name:48} {figure:10.2f}" + (f"   limit {limit:g}" if limit else ""))
     if "numpy" in sys.modules:
         print("numpy was imported")
         return 1

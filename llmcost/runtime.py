@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -31,6 +32,7 @@ from llmcost.tracing.log_call import CallLog, Recorder
 from llmcost.tracing.propagation import ThreadContext
 
 if TYPE_CHECKING:
+    from llmcost.control import Standing
     from llmcost.exporting import Exporting
     from llmcost.processors.outlook import OnAnomaly, OutlookSpanProcessor
     from llmcost.processors.store import StoreSpanProcessor
@@ -189,9 +191,16 @@ def _outlook(
             on_anomaly=on_anomaly,
             webhook=os.environ.get(semconv.ENV_WEBHOOK.name) or config.anomalies.webhook,
             secret=os.environ.get(semconv.ENV_WEBHOOK_SECRET.name) or None,
+            standings=_standings,
         ),
         meter_provider,
     )
+
+
+def _standings() -> Iterable[Standing]:
+    """How the budgets stand, where there are any."""
+    gate = active.engine.gate if active.engine is not None else None
+    return () if gate is None else gate.controller.status.standings()
 
 
 def price_book(config: Config) -> PriceBook:

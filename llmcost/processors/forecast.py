@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -10,6 +11,7 @@ from opentelemetry import metrics
 from opentelemetry.sdk.trace import SpanProcessor
 
 from llmcost import semconv
+from llmcost.control import Standing
 from llmcost.control.feed import Feed, key_of
 from llmcost.control.ledger import LedgerFailure
 from llmcost.insight import Forecast
@@ -35,10 +37,17 @@ class ForecastSpanProcessor(SpanProcessor):
     Args:
         feed: where the states of the series are.
         meter_provider: of the gauges; the application's by default.
+        standings: how the budgets stand now.
     """
 
-    def __init__(self, feed: Feed, meter_provider: metrics.MeterProvider | None = None) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        meter_provider: metrics.MeterProvider | None = None,
+        standings: Callable[[], Iterable[Standing]] = tuple,
+    ) -> None:
         self._feed = feed
+        self._standings = standings
         self._meter_provider = meter_provider
         self._marked: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._rounds = 0
@@ -58,10 +67,33 @@ class ForecastSpanProcessor(SpanProcessor):
         instruments = present_instruments(self._meter_provider)
         if instruments is None or self._rounds % _EVERY != 1:
             return
-        try:
-            instruments.forecast_cost.show(self._months())
-        except LedgerFailure:
-            instruments.forecast_cost.show(())  # nothing is better than what is old
+        costs: list[tuple[float, dict[str, Any]]] = []
+        chances: dict[str, float] = {}
+        # Where the ledger can't be read, nothing is shown: better than what is old.
+        with contextlib.suppress(LedgerFailure):
+            costs += self._months()
+            for standing, forecast in self._windows():
+                chance = forecast.p_exceed(standing.limit or 0.0)
+                chances[standing.budget] = max(chance, chances.get(standing.budget, 0.0))
+                if not standing.value:
+                    costs += _bounds(forecast, {semconv.SCOPE_KIND: "budget", semconv.SCOPE_VALUE: standing.budget})
+        instruments.forecast_cost.show(costs)
+        instruments.forecast_exceed.show((chance, {semconv.BUDGET_NAME: name}) for name, chance in chances.items())
+
+    def _windows(self) -> Iterable[tuple[Standing, Forecast]]:
+        """The budgets' windows that end, each with its forecast; the total of a window is spent and held already."""
+        ending = [each for each in self._standings() if each.limit is not None and each.resets_at and each.verified]
+        fixed = [each for each in ending if not each.window.startswith("rolling")]
+        keys = {key_of(each.scope, each.value): None for each in fixed}
+        states = self._feed.states(keys)
+        now = self._feed.now()
+        for each in fixed:
+            state = states.get(key_of(each.scope, each.value))
+            if state is not None and each.resets_at is not None:
+                forecaster = restored(key_of(each.scope, each.value), state).forecaster
+                forecast = forecaster.predict(each.resets_at, now, each.spent + each.held)
+                if forecast.enough_history:
+                    yield each, forecast
 
     def _months(self) -> Iterable[tuple[float, dict[str, Any]]]:
         now = self._feed.now()
@@ -71,6 +103,9 @@ class ForecastSpanProcessor(SpanProcessor):
             series = restored(key, state)
             forecast = series.forecaster.predict(month_end(now), now, series.spent(now))
             if forecast.enough_history:
-                for bound, of in _BOUNDS.items():
-                    scope = {semconv.SCOPE_KIND: kind} | ({semconv.SCOPE_VALUE: name} if name else {})
-                    yield of(forecast), {**scope, semconv.BOUND: bound}
+                scope = {semconv.SCOPE_KIND: kind} | ({semconv.SCOPE_VALUE: name} if name else {})
+                yield from _bounds(forecast, scope)
+
+
+def _bounds(forecast: Forecast, scope: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:
+    return [(of(forecast), {**scope, semconv.BOUND: bound}) for bound, of in _BOUNDS.items()]

@@ -6,7 +6,7 @@ none of it; what it has summed it leaves in the tray.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +22,7 @@ from llmcost.processors.sums import CallSums
 from llmcost.processors.tray import FOLDER, Tray
 
 if TYPE_CHECKING:
+    from llmcost.control import Standing
     from llmcost.insight import Anomaly
     from llmcost.processors.publishing import Publishing
 
@@ -47,6 +48,7 @@ class OutlookSettings:
         on_anomaly: the user's callback.
         webhook: URL that reports are posted to.
         secret: signs the posts.
+        standings: how the budgets stand now.
         every_s: seconds between two rounds of the timer.
     """
 
@@ -59,6 +61,7 @@ class OutlookSettings:
     on_anomaly: OnAnomaly | None = None
     webhook: str | None = None
     secret: str | None = None
+    standings: Callable[[], Iterable[Standing]] = tuple
     every_s: float = EVERY_S
 
 

@@ -49,7 +49,7 @@ class Publishing:
         webhook = Webhook(settings.webhook, settings.secret) if settings.webhook else None
         self.foresight = Foresight(feed, watch, tray=tray, history=past)
         self.anomaly = AnomalySpanProcessor(self.foresight, settings.on_anomaly, webhook, meter_provider)
-        self.forecast = ForecastSpanProcessor(feed, meter_provider)
+        self.forecast = ForecastSpanProcessor(feed, meter_provider, settings.standings)
 
     def round(self, rows: Sequence[Row]) -> None:
         """One round. A fault in one part keeps none of the others."""

@@ -96,9 +96,9 @@ def run(program: Program, end: float = END) -> None:
         at = START + step * STEP
         for number, call in enumerate(calls_of(at, source)):
             program.call(call, number % 2)
-        if step % 3 == 2:
+        if step % 12 == 11:
             program.clock.at = at + STEP + GRACE_S
-            program.round(step % 2)
+            program.round(step // 12 % 2)
     program.pure += program.watch.advance(end)
 
 

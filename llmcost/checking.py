@@ -196,6 +196,28 @@ _ANOMALIES: Final[Mapping[str, Check]] = {
     "webhook": _webhook,
 }
 
+
+def _budgets(where: str, value: Any, _: Path) -> tuple[Any, ...]:
+    from llmcost.control import Budget, budgets_of, check_all  # with SQLite: only where there are budgets
+
+    try:
+        if isinstance(value, list | tuple) and all(isinstance(each, Budget) for each in value):
+            check_all(value)
+            return tuple(value)
+        return budgets_of(value, where=where)
+    except ConfigError as error:
+        text = str(error)
+        raise ConfigError(text if text.startswith(where) else f"{where}: {text}") from None
+
+
+def _ledger(where: str, value: Any, base: Path) -> str:
+    """The value is not repeated in the error: it may hold a password."""
+    url = _text(where, value, base)
+    if "://" not in url and not url.startswith("sqlite:"):
+        raise ConfigError(f"{where}: expected sqlite:///path, redis://host:port/0 or memory://")
+    return url
+
+
 KINDS: Final[Mapping[str, Check]] = {
     "endpoint": _endpoint,
     "headers": _texts,
@@ -215,6 +237,8 @@ KINDS: Final[Mapping[str, Check]] = {
     "second_door": _names(),
     "foresight": _choice("auto", "on", "off"),
     "anomalies": _anomalies,
+    "budgets": _budgets,
+    "ledger": _ledger,
     "run_id": _text,
     "root": _file(must_exist=True),
 }

@@ -7,11 +7,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmcost import semconv
 from llmcost.checking import AnomalySettings, checked
 from llmcost.errors import ConfigError
+
+if TYPE_CHECKING:
+    from llmcost.control import Budget
 
 HttpSpans = Literal["keep", "on", "off"]
 
@@ -41,6 +44,9 @@ class Config:
         second_door: instrumentation scopes whose spans are counted although no hook saw their call (gRPC).
         foresight: forecasts and the watch for anomalies; ``auto`` has them where there is a store.
         anomalies: what is worth a report, and where it goes.
+        budgets: what may be spent, checked; see ``docs/reference/llmcost.toml``.
+        ledger: where budgets are counted: ``sqlite:///path``, ``redis://host:port/0`` or ``memory://``; None is a file
+            in the folder of the store.
         run_id: id of this run of the program, shared by its processes.
         root: the folder that the settings were read from.
     """
@@ -63,6 +69,8 @@ class Config:
     second_door: tuple[str, ...] = ()
     foresight: Literal["auto", "on", "off"] = "auto"
     anomalies: AnomalySettings = field(default_factory=AnomalySettings)
+    budgets: tuple[Budget, ...] = ()
+    ledger: str | None = None
     run_id: str | None = None
     root: Path | None = None
 
@@ -145,5 +153,6 @@ _VARIABLES: Final[Mapping[str, str]] = {
     semconv.ENV_PROFILES.name: "profiles",
     semconv.ENV_CAPTURE_CONTENT.name: "capture_content",
     semconv.ENV_FORESIGHT.name: "foresight",
+    semconv.ENV_LEDGER.name: "ledger",
     semconv.ENV_RUN_ID.name: "run_id",
 }

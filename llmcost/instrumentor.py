@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from llmcost import config as settings
 from llmcost import signals, termination
@@ -19,6 +19,10 @@ from llmcost.processors import instruments
 from llmcost.runtime import default_prices, runtime
 from llmcost.tracing.log_call import LoggedCall
 
+if TYPE_CHECKING:
+    from llmcost.control import Callbacks
+
+_CALLBACKS: Final = ("on_budget_check", "on_model_filter", "on_budget_warning")
 _LAUNCHERS: Final = frozenset({"skip_dep_check", "raise_exception_on_conflict"})
 """Arguments of ``instrument`` that only ``opentelemetry-instrument`` gives; there is no dependency to check."""
 _NO_DEPENDENCIES: Final[Collection[str]] = ()
@@ -75,7 +79,8 @@ def _start(arguments: dict[str, Any], launched: bool) -> None:
     tracer_provider = arguments.pop("tracer_provider", None)
     meter_provider = arguments.pop("meter_provider", None)
     on_anomaly = arguments.pop("on_anomaly", None)
-    runtime.start(settings.load(arguments), tracer_provider, meter_provider, on_anomaly)
+    callbacks = _callbacks(arguments)
+    runtime.start(settings.load(arguments), tracer_provider, meter_provider, on_anomaly, callbacks)
     if termination.is_exporting():
         termination.flush_at_the_end(runtime.write)
     if launched and signals.is_cumulative(os.environ):
@@ -91,7 +96,8 @@ def observe(**arguments: Any) -> None:
     Args:
         arguments: every setting of :class:`llmcost.config.Config`: ``endpoint``, ``headers``, ``http_spans``,
             ``store``, ``service_name`` and so on; also ``tracer_provider`` and ``meter_provider``, and ``on_anomaly``,
-            a function that is called with each :class:`~llmcost.insight.Anomaly`, once over all processes.
+            a function that is called with each :class:`~llmcost.insight.Anomaly`, once over all processes;
+            ``on_budget_check``, ``on_model_filter`` and ``on_budget_warning`` are the program's own say in budgets.
 
     Raises:
         ConfigError: naming the setting at fault.
@@ -99,6 +105,7 @@ def observe(**arguments: Any) -> None:
     tracer_provider = arguments.pop("tracer_provider", None)
     meter_provider = arguments.pop("meter_provider", None)
     on_anomaly = arguments.pop("on_anomaly", None)
+    asked = {name: arguments.pop(name) for name in _CALLBACKS if name in arguments}
     config = settings.load(arguments)
     if runtime.started:
         if config != runtime.config:
@@ -107,7 +114,16 @@ def observe(**arguments: Any) -> None:
     if tracer_provider is None and signals.exported(config, os.environ):
         _export(config)
     given = {"tracer_provider": tracer_provider, "meter_provider": meter_provider, "on_anomaly": on_anomaly}
-    LLMCostInstrumentor().instrument(**given, **arguments)
+    LLMCostInstrumentor().instrument(**given, **asked, **arguments)
+
+
+def _callbacks(arguments: dict[str, Any]) -> Callbacks | None:
+    given = {name: arguments.pop(name, None) for name in _CALLBACKS}
+    if not any(given.values()):
+        return None
+    from llmcost.control import Callbacks  # with SQLite: only where there are any
+
+    return Callbacks(**given)
 
 
 def _export(config: Config) -> None:
@@ -163,7 +179,14 @@ def price(
     return prices.price(model, usage, provider=provider, service_tier=service_tier, at=at)
 
 
-def log_call(*, provider: str, model: str, call_type: str | None = None, operation: str | None = None) -> LoggedCall:
+def log_call(
+    *,
+    provider: str,
+    model: str,
+    call_type: str | None = None,
+    operation: str | None = None,
+    estimated_cost: float | None = None,
+) -> LoggedCall:
     """Log a call that no hook can see, in a ``with`` or ``async with`` block; say what it used by ``complete``.
 
     Args:
@@ -171,5 +194,11 @@ def log_call(*, provider: str, model: str, call_type: str | None = None, operati
         model: the model, as the price map knows it.
         call_type: the kind of work, such as ``embedding``.
         operation: what was asked for, as in ``gen_ai.operation.name``; derived from the call type.
+        estimated_cost: USD that budgets are asked for; by default what such calls usually cost.
+
+    Raises:
+        BudgetExceeded: when the block is entered and a budget says no.
     """
-    return runtime.call_log(provider=provider, model=model, call_type=call_type, operation=operation)
+    return runtime.call_log(
+        provider=provider, model=model, call_type=call_type, operation=operation, estimated_cost=estimated_cost
+    )

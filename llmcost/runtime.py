@@ -32,7 +32,8 @@ from llmcost.tracing.log_call import CallLog, Recorder
 from llmcost.tracing.propagation import ThreadContext
 
 if TYPE_CHECKING:
-    from llmcost.control import Standing
+    from llmcost.control import Callbacks, Controller, Standing
+    from llmcost.exchange.admission import Gate
     from llmcost.exporting import Exporting
     from llmcost.processors.outlook import OnAnomaly, OutlookSpanProcessor
     from llmcost.processors.store import StoreSpanProcessor
@@ -53,6 +54,16 @@ class Runtime:
         self._at_exit = False
 
     @property
+    def gate(self) -> Gate | None:
+        """Puts calls before the budgets; None where there are none."""
+        return active.engine.gate if active.engine is not None else None
+
+    @property
+    def controller(self) -> Controller | None:
+        """The engine of the budgets; None where there are none."""
+        return self.gate.controller if self.gate is not None else None
+
+    @property
     def started(self) -> bool:
         """Whether calls are observed now."""
         return active.engine is not None
@@ -63,6 +74,7 @@ class Runtime:
         tracer_provider: trace.TracerProvider | None = None,
         meter_provider: metrics.MeterProvider | None = None,
         on_anomaly: OnAnomaly | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         """Compose the engine, switch the hooks on. The application's providers are used, never touched."""
         self.config = config
@@ -80,8 +92,19 @@ class Runtime:
             self.observers.add(self.outlook)
         sections = Sections(config.map_path, default_label=config.default_label)
         engine = _engine(config, self.observers, sections, tracer_provider)
+        unasked = FanOut()
+        if config.budgets:
+            from llmcost.budgeting import gate_of
+            from llmcost.processors.budget import BudgetSpanProcessor
+            from llmcost.processors.budget_metrics import BudgetMetrics
+
+            gate = engine.gate = gate_of(config, engine.prices, folder or DEFAULT_STORE.resolve(), callbacks)
+            unasked.add(BudgetSpanProcessor(gate))
+            if config.metrics:
+                self.observers.add(BudgetMetrics(gate, meter_provider))
+        unasked.add(self.observers)
         engine.events = self.outlook.events if self.outlook is not None else None
-        self.call_log = CallLog(_recorder(engine, config))
+        self.call_log = CallLog(_recorder(engine, config, unasked))
         self.observers.add(self.call_log)
         self._carriers = (ThreadContext(sections.inherit), LabelEntry(sections.semantic_map, sections.inherit))
         if config.http_spans == "on":
@@ -90,7 +113,7 @@ class Runtime:
             with guard(f"start.{type(carrier).__name__}"):
                 carrier.install()
         if config.second_door:
-            self._door = _second_door(config, self.observers, tracer_provider)
+            self._door = _second_door(config, unasked, tracer_provider)
         active.engine = engine
         hooks.install()
         if not self._at_exit:
@@ -108,6 +131,9 @@ class Runtime:
         if self._door is not None:
             self._door.close()
         self.finish_open_calls()
+        if self.gate is not None:
+            with guard("stop.budgets"):
+                self.gate.close()
         active.engine = None
         self.call_log = CallLog(_idle())
         if self.store is not None:
@@ -123,6 +149,8 @@ class Runtime:
         with guard("runtime.finish_open_calls"):
             if active.engine is not None:
                 active.engine.close()
+            if self.gate is not None:
+                self.gate.rest()
             if self.outlook is not None:
                 self.outlook.force_flush()
 
@@ -131,6 +159,8 @@ class Runtime:
         with guard("runtime.write"):
             if active.engine is not None:
                 active.engine.drain()
+            if self.gate is not None:
+                self.gate.books.settler.flush()
             if self.store is not None:
                 self.store.force_flush()
             if self.outlook is not None:
@@ -183,7 +213,7 @@ def _outlook(
     place = folder or DEFAULT_STORE.resolve()
     return OutlookSpanProcessor(
         OutlookSettings(
-            ledger=f"sqlite://{quote(str(place / LEDGER_FILE))}",
+            ledger=config.ledger or f"sqlite://{quote(str(place / LEDGER_FILE))}",
             folder=place,
             store=folder,
             sensitivity=config.anomalies.sensitivity,
@@ -243,19 +273,20 @@ def _engine(
     )
 
 
-def _recorder(engine: Engine, config: Config) -> Recorder:
+def _recorder(engine: Engine, config: Config, observe: FanOut) -> Recorder:
     def price(model: str, usage: Usage, provider: str) -> Cost:
         return engine.prices.price(model, usage, provider=provider)
 
     clock = engine.clock
     return Recorder(
-        observe=lambda call: engine.observe(call, None),
+        observe=lambda call: observe(call, None),
         attribute=engine.attribute,
         price=price,
         new_id=engine.new_id,
         now_ns=clock.now_ns,
         clock=clock.monotonic,
         run_id=config.run_id,
+        refusal=engine.gate.refusal if engine.gate is not None else None,
     )
 
 

@@ -420,6 +420,9 @@ ENV_WEBHOOK: Final = EnvironmentVariable("LLMCOST_WEBHOOK", "URL that anomalies 
 ENV_WEBHOOK_SECRET: Final = EnvironmentVariable(
     "LLMCOST_WEBHOOK_SECRET", "Secret by which posts to the webhook are signed (HMAC-SHA256). Only here, in no file."
 )
+ENV_LEDGER: Final = EnvironmentVariable(
+    "LLMCOST_LEDGER", "Where budgets are counted: sqlite:///path, redis://host:port/0 or memory://."
+)
 ENV_RUN_ID: Final = EnvironmentVariable("LLMCOST_RUN_ID", "Id of this run; set by llmcost run for all its processes.")
 ENV_STORE: Final = EnvironmentVariable("LLMCOST_STORE", "Folder of the local store, on (.llmcost) or off.")
 ENV_STREAM_USAGE: Final = EnvironmentVariable(
@@ -439,6 +442,7 @@ ENVIRONMENT: Final = (
     ENV_METRICS,
     ENV_PRICE_MAP,
     ENV_PROFILES,
+    ENV_LEDGER,
     ENV_RUN_ID,
     ENV_STORE,
     ENV_STREAM_USAGE,

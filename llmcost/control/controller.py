@@ -82,6 +82,11 @@ class Controller:
         self.status = StatusReader(self.budgets, ledger, self.planner)
 
     @property
+    def consults(self) -> bool:
+        """Whether callbacks are heard before a call is sent."""
+        return self._callbacks.asks
+
+    @property
     def waits(self) -> bool:
         """Whether admitting a call may wait: for a network, or for a callback."""
         return self.ledger.network or self._callbacks.asks
@@ -264,6 +269,22 @@ class Controller:
             self.counts["unsettled"] += 1
             return ()
         return () if states is None else self._warnings(ticket, states)
+
+    def book(self, admission: Admission, actual: int | None) -> tuple[Decision, ...]:
+        """Book a call that nobody asked for, such as one that was seen only when it had ended.
+
+        Args:
+            admission: the call.
+            actual: nano-dollars; None where the cost is not known.
+
+        Returns:
+            Warnings, as :meth:`settle` does.
+        """
+        plan = self.planner.plan(admission.values, admission.started, admission.model)
+        option = Option(plan.counters, (0,) * len(plan.counters))
+        reservation = Reservation(admission.call_id, 0, option, (), verified=False)
+        ticket = Ticket(admission, admission.model, plan.lines)
+        return self.settle(Verdict(reservation=reservation, ticket=ticket), actual)
 
     async def settle_async(
         self, verdict: Verdict, actual: int | None, model: str | None = None

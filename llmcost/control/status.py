@@ -78,8 +78,14 @@ class StatusReader:
             values: scope to value: ``user``, ``label``, ``model``, ...
             estimated_cost: US dollars.
         """
+        decisions = self.judged(values, nano_of_cost(estimated_cost))
+        action = most_severe(decision.action for decision in decisions)
+        message = decisions[0].message if decisions and action != "allow" else ""
+        return Affordable(action != "block", action, message)
+
+    def judged(self, values: Mapping[str, str], amount: int) -> tuple[Decision, ...]:
+        """What each budget that applies would say to a call of ``amount`` nano-dollars, the most severe first."""
         now = self._ledger.now()
-        amount = nano_of_cost(estimated_cost)
         plan = self._planner.plan(values, now)
         states = attempt(self._ledger.states, plan.counters)
         if isinstance(states, LedgerFailure):
@@ -89,19 +95,20 @@ class StatusReader:
         else:
             model = values.get("model", "")
             found = list(_judgements(plan.lines, amount, states, now, model))
-        decisions = strongest(found)
-        action = most_severe(decision.action for decision in decisions)
-        message = decisions[0].message if decisions and action != "allow" else ""
-        return Affordable(action != "block", action, message)
+        return strongest(found)
 
-    def standings(self, values: Mapping[str, str] | None = None) -> list[Standing]:
+    def standings(
+        self, values: Mapping[str, str] | None = None, more: Iterable[Mapping[str, str]] = ()
+    ) -> list[Standing]:
         """How the budgets stand: global ones, those of the values given, and those with overrides.
 
         Args:
             values: scope to value; None shows global budgets and every override.
+            more: further values, each with those of its own.
         """
         now = self._ledger.now()
-        lines = [line for group in self._groups(values or {}) for line in self._planner.plan(group, now).lines]
+        groups = (*self._groups(values or {}), *more)
+        lines = [line for group in groups for line in self._planner.plan(group, now).lines]
         unique = list({line.counter.key: line for line in lines}.values())
         states = attempt(self._ledger.states, tuple(line.counter for line in unique))
         if isinstance(states, LedgerFailure):

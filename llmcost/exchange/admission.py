@@ -7,21 +7,27 @@ import hashlib
 import json
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from opentelemetry import trace
 
-from llmcost.calls import Attribution, call_type_of
-from llmcost.control import ALLOWED, UNPRICED, Admission, Controller, Quote, Verdict
-from llmcost.exchange.asking import Asking
-from llmcost.exchange.held import Books, Held
+from llmcost.calls import Attribution, Call, call_type_of, nano_dollars
+from llmcost.control import ALLOWED, UNPRICED, Admission, Controller, Decision, Quote, Verdict
+from llmcost.control.policy import most_severe
+from llmcost.exchange.asking import Asking, in_thread, under_asyncio
+from llmcost.exchange.held import Books, Held, cost_of
 from llmcost.exchange.quoting import Quotes
+from llmcost.exchange.refusal import Refusal, refusal_of
 from llmcost.exchange.started import Started
 from llmcost.pricing import PriceBook
 from llmcost.providers import Endpoint, RequestFacts, scan
 
 _MOST_KEPT: Final = 1_024
+_MOST_SEEN: Final = 200
+OPEN_SCOPES: Final = frozenset({"label", "model", "provider", "agent", "workflow", "call_type"})
+"""Scopes whose values may stand in metrics: they name code and models. Users, sessions and other ids never do."""
+
 _CONTEXT_SCOPES: Final = (
     ("user", "user_id"),
     ("session", "session_id"),
@@ -30,7 +36,6 @@ _CONTEXT_SCOPES: Final = (
     ("agent", "agent"),
 )
 
-T = TypeVar("T")
 DecisionCounts = Counter[tuple[str, str, str]]
 """How often each budget said what: by its name, its action, and what it would have done in mode ``block``."""
 
@@ -54,8 +59,12 @@ class Gate:
         self._quotes = Quotes(prices, strict=any(budget.bound == "strict" for budget in budgets))
         limits = [each for budget in budgets for each in (budget, *budget.overrides.values())]
         self._hashes = any(each.max_repeats is not None for each in limits)
-        self._traces = any(budget.scope == "trace" for budget in budgets)
-        self._values: dict[int, tuple[Attribution, Endpoint, Mapping[str, str]]] = {}
+        scopes = {budget.scope for budget in budgets}
+        self._traces = "trace" in scopes
+        self._open_scopes = scopes & OPEN_SCOPES
+        self._values: dict[int, tuple[Attribution, tuple[str, ...], Mapping[str, str]]] = {}
+        self.seen: dict[tuple[str, str], None] = {}
+        """Values of :data:`OPEN_SCOPES` that calls of this process had, for metrics; bounded."""
 
     def asking(self, call_id: str, started: Started, *, rewritable: bool) -> Asking:
         """The question that a call puts.
@@ -67,20 +76,42 @@ class Gate:
         """
         self.books.settler.start()
         endpoint, facts, attribution = started.endpoint, started.request, started.attribution
-        at = started.at_ns / 1e9
-        path = attribution.section_path
+        model, at = facts.model or "", started.at_ns / 1e9
         admission = Admission(
             call_id,
             at,
-            facts.model or "",
-            self._values_of(attribution, endpoint),
-            self._quotes.of(endpoint, facts, facts.model, at) if facts.model else UNPRICED,
-            self._quote_for(endpoint, facts, at) if facts.model in self.fallbacks else None,
-            path.count("/") + 1 if path else 0,
+            model,
+            self._values_of(attribution, model, endpoint.provider, endpoint.operation),
+            self._quotes.of(endpoint, facts, model, at) if model else UNPRICED,
+            self._quote_for(endpoint, facts, at) if model in self.fallbacks else None,
+            _depth(attribution),
             _prompt_hash(endpoint, facts) if self._hashes else None,
             rewritable,
         )
         return Asking(admission, self.ask, self.ask_async, ALLOWED)
+
+    def book(self, call: Call) -> Sequence[Decision]:
+        """Book a call that was seen only when it had ended; returns warnings, as settling does."""
+        attribution, model = call.attribution, call.request_model or ""
+        values = self._values_of(attribution, model, call.provider, call.operation)
+        admission = Admission(call.id, call.started_ns / 1e9, model, values, depth=_depth(attribution))
+        return self.books.book(admission, cost_of(call))
+
+    def refusal(self, call: Call, estimated_cost: float | None = None) -> Refusal | None:
+        """Why a call that is about to be made out of the flow's sight must not be; None where it may. Holds nothing.
+
+        Args:
+            call: what is known of it.
+            estimated_cost: USD; by default what 99 of 100 such calls cost.
+        """
+        attribution, model = call.attribution, call.request_model or ""
+        values = self._values_of(attribution, model, call.provider, call.operation)
+        # At least a nano-dollar: what costs nothing passes a used-up budget.
+        usual = self.controller.estimator.guess(attribution.label, model, 1)
+        amount = usual if estimated_cost is None else nano_dollars(estimated_cost)
+        decisions = self.controller.status.judged({**values, "model": model}, amount)
+        action = most_severe(decision.action for decision in decisions)
+        return refusal_of(Verdict(action, decisions=decisions), call.id) if action == "block" else None
 
     def _quote_for(self, endpoint: Endpoint, facts: RequestFacts, at: float) -> Callable[[str], Quote]:
         return lambda model: self._quotes.of(endpoint, facts, model, at)
@@ -94,8 +125,9 @@ class Gate:
 
     def ask(self, admission: Admission) -> Verdict:
         """Ask in this thread. What this process has spent but not booked yet refuses no call of its own."""
+        waiting = self.books.settler.waiting
         verdict = self.controller.admit(admission)
-        if self._too_early(verdict) and self.books.settler.flush():
+        if waiting and self._too_early(verdict) and self.books.settler.flush():
             return self._again(verdict, self.controller.admit(admission))
         return verdict
 
@@ -103,29 +135,37 @@ class Gate:
         """Ask in an event loop. A program that gives up meanwhile leaves no hold behind."""
         if not self.controller.waits:
             return self.controller.admit(admission)
+        waiting = self.books.settler.waiting
         verdict = await self._waited(admission)
-        if self._too_early(verdict) and await in_thread(self.books.settler.flush):
+        if waiting and self._too_early(verdict) and await in_thread(self.books.settler.flush):
             return self._again(verdict, await self._waited(admission))
         return verdict
 
     def _too_early(self, verdict: Verdict) -> bool:
-        if verdict.action not in ("block", "degrade") or not self.books.settler.waiting:
+        """Whether a verdict may be owed to holds of calls that have ended. It holds nothing afterwards."""
+        if verdict.action not in ("block", "degrade"):
             return False
         if verdict.reservation is not None:
-            self.controller.release(verdict)
+            self.books.settler.do(lambda: self.controller.release(verdict))
         return True
 
     def _again(self, first: Verdict, second: Verdict) -> Verdict:
         return second._replace(warnings=(*first.warnings, *second.warnings)) if first.warnings else second
 
     async def _waited(self, admission: Admission) -> Verdict:
-        if not _under_asyncio():
-            return await in_thread(self.controller.admit, admission)
-        task = asyncio.ensure_future(self.controller.admit_async(admission))
+        """Ask in a thread; where callbacks are heard, those that are coroutine functions run in the caller's loop."""
+        if self.controller.consults and under_asyncio():
+            task = asyncio.ensure_future(self.controller.admit_async(admission))
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                task.add_done_callback(self._nobody_waits)
+                raise
+        late = _Late(self.controller, admission)
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(self._nobody_waits)
+            return await in_thread(late.ask)
+        except BaseException:
+            self.books.settler.do(late.leave)
             raise
 
     def _nobody_waits(self, task: asyncio.Future[Verdict]) -> None:
@@ -133,31 +173,77 @@ class Gate:
             verdict = task.result()
             self.books.settler.do(lambda: self.controller.release(verdict))
 
+    def rest(self) -> None:
+        """For the end of the program, or of a turn of it: book what waits, return leases, let go of connections."""
+        self.books.settler.flush()
+        self.controller.close()
+
     def close(self) -> None:
-        """Book what waits, return leases, let go of connections."""
+        """As :meth:`rest`, and end the thread."""
         self.books.settler.close()
         self.controller.close()
 
-    def _values_of(self, attribution: Attribution, endpoint: Endpoint) -> Mapping[str, str]:
-        """The values of the scopes; kept by attribution, which the next call from the same place shares."""
+    def _values_of(self, attribution: Attribution, *what: str) -> Mapping[str, str]:
+        """The values of the scopes; kept by attribution, which the next call from the same place shares.
+
+        Args:
+            attribution: where the call comes from, and for whom.
+            what: its model, provider and operation.
+        """
         known = self._values.get(id(attribution))
-        if known is None or known[0] is not attribution or known[1] is not endpoint:
+        if known is None or known[0] is not attribution or known[1] != what:
             if len(self._values) >= _MOST_KEPT:
                 self._values.clear()
-            known = attribution, endpoint, self._made(attribution, endpoint)
+            known = attribution, what, self._made(attribution, *what)
             self._values[id(attribution)] = known
         return {**known[2], **_trace_value()} if self._traces else known[2]
 
-    def _made(self, attribution: Attribution, endpoint: Endpoint) -> Mapping[str, str]:
+    def _made(self, attribution: Attribution, model: str, provider: str, operation: str) -> Mapping[str, str]:
         values = {"run": self._run_id, **attribution.context}
         values["label"] = attribution.label
-        values["provider"] = endpoint.provider
-        values["call_type"] = attribution.call_type or call_type_of(attribution.label, endpoint.operation)
+        values["provider"] = provider
+        values["call_type"] = attribution.call_type or call_type_of(attribution.label, operation)
         for scope, name in _CONTEXT_SCOPES:
             value = getattr(attribution, name)
             if value is not None:
                 values[scope] = value
+        for scope in self._open_scopes:
+            value = model if scope == "model" else values.get(scope)
+            if value is not None and len(self.seen) < _MOST_SEEN:
+                self.seen[scope, value] = None
         return values
+
+
+class _Late:
+    """A question whose asker may go before the answer comes; then nobody sends the call, and its hold is given back.
+
+    The thread first leaves its answer and then looks whether the asker has gone; the asker goes and then looks for an
+    answer. So one of them gives the hold back, or both, which is the same.
+    """
+
+    def __init__(self, controller: Controller, admission: Admission) -> None:
+        self._controller = controller
+        self._admission = admission
+        self._verdict: Verdict | None = None
+        self._gone = False
+
+    def ask(self) -> Verdict:
+        """Ask, in a thread."""
+        self._verdict = verdict = self._controller.admit(self._admission)
+        if self._gone:
+            self._controller.release(verdict)
+        return verdict
+
+    def leave(self) -> None:
+        """The asker waits no more."""
+        self._gone = True
+        if self._verdict is not None:
+            self._controller.release(self._verdict)
+
+
+def _depth(attribution: Attribution) -> int:
+    path = attribution.section_path
+    return path.count("/") + 1 if path else 0
 
 
 def _trace_value() -> Mapping[str, str]:
@@ -173,20 +259,3 @@ def _prompt_hash(endpoint: Endpoint, facts: RequestFacts) -> str | None:
     names = [key[1:-1].decode() for key in endpoint.shape.request_bulk]
     text = json.dumps([[name, document[name]] for name in names if name in document], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-
-
-def _under_asyncio() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Run a function that blocks in a thread, under asyncio or trio. A cancelled trio task waits for its end."""
-    if _under_asyncio():
-        return await asyncio.to_thread(function, *arguments)
-    import anyio.to_thread  # what httpx uses under trio as well
-
-    return await anyio.to_thread.run_sync(function, *arguments)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from llmcost.exchange.guard import guard
 
 if TYPE_CHECKING:
     from llmcost.control import Admission, Verdict
 
+T = TypeVar("T")
 _ASK: Final = guard("budgets.admit")
 
 
@@ -48,3 +50,21 @@ class Asking:
         with _ASK:
             return await self._ask_async(self._admission)
         return self._otherwise
+
+
+def under_asyncio() -> bool:
+    """Whether this code runs in an event loop of asyncio."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Run a function that blocks in a thread, under asyncio or trio. A cancelled trio task waits for its end."""
+    if under_asyncio():
+        return await asyncio.to_thread(function, *arguments)
+    import anyio.to_thread  # what httpx uses under trio as well
+
+    return await anyio.to_thread.run_sync(function, *arguments)

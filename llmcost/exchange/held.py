@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from llmcost import semconv
 from llmcost.calls import Call, nano_dollars
-from llmcost.control import Controller, Decision, Verdict, usd_of
+from llmcost.control import Admission, Controller, Decision, Verdict, usd_of
 from llmcost.exchange.guard import log
 from llmcost.exchange.settling import Settler
 
@@ -23,20 +23,36 @@ class Books:
 
     Args:
         controller: the budgets.
-        told: is given each warning that this process is the one to tell.
     """
 
-    def __init__(self, controller: Controller, told: Callable[[Decision], None] | None = None) -> None:
+    def __init__(self, controller: Controller) -> None:
         self.controller = controller
         self.settler = Settler(controller)
-        self._told = told
+
+    def settle(self, verdict: Verdict, actual: int | None) -> Sequence[Decision]:
+        """Book what a call cost; see :meth:`Held.settle`."""
+        return self._booked(lambda: self.controller.settle(verdict, actual))
+
+    def book(self, admission: Admission, actual: int | None) -> Sequence[Decision]:
+        """Book a call that nobody asked for."""
+        return self._booked(lambda: self.controller.book(admission, actual))
+
+    def _booked(self, work: Callable[[], Sequence[Decision]]) -> Sequence[Decision]:
+        told: Sequence[Decision] = ()
+
+        def settle() -> None:
+            nonlocal told
+            told = work()
+            self.tell(told)
+
+        self.settler.do(settle)
+        return told
 
     def tell(self, warnings: Sequence[Decision]) -> None:
         """A threshold was crossed: say so in the log, once over all processes."""
-        for warning in warnings:
-            log.warning("llmcost: %s", warning.message)
-            if self._told is not None:
-                self._told(warning)
+        # Two thresholds that one call crosses are one message.
+        for message in dict.fromkeys(warning.message for warning in warnings):
+            log.warning("llmcost: %s", message)
 
 
 class Held:
@@ -58,7 +74,7 @@ class Held:
         self._open = True
         self._alive = 0.0
 
-    def settle(self, call: Call, *, sent: bool = True) -> Sequence[Decision]:
+    def settle(self, call: Call, *, sent: bool = True) -> Sequence[Event]:
         """Book a finished call.
 
         Args:
@@ -66,8 +82,8 @@ class Held:
             sent: whether the request left this machine; one that did not gives its hold back.
 
         Returns:
-            Thresholds that the call crossed and that nobody has told yet. Empty where they come later, from a ledger
-            over the network.
+            For its span, thresholds that the call crossed and that nobody has told yet. Empty where these come later,
+            from a ledger over the network.
         """
         if not self._open:
             return ()
@@ -75,17 +91,14 @@ class Held:
         if not sent:
             self.release()
             return ()
-        return self._settle(cost_of(call))
-
-    def ended(self, call: Call, *, sent: bool) -> list[Event]:
-        """:meth:`settle`, and what the span tells of it."""
-        return [event_of(semconv.BUDGET_WARNING_EVENT, warning) for warning in self.settle(call, sent=sent)]
+        warnings = self._books.settle(self.verdict, cost_of(call))
+        return [event_of(semconv.BUDGET_WARNING_EVENT, warning) for warning in warnings] if warnings else ()
 
     def give_up(self) -> None:
         """Settle a call that no record could be made of."""
         if self._open:
             self._open = False
-            self._settle(None)
+            self._books.settle(self.verdict, None)
 
     def release(self) -> None:
         """Give the hold of a call back that was never sent."""
@@ -100,19 +113,6 @@ class Held:
             if not first:
                 controller, verdict = self._books.controller, self.verdict
                 self._books.settler.do(lambda: controller.renew(verdict))
-
-    def _settle(self, actual: int | None) -> Sequence[Decision]:
-        books, verdict = self._books, self.verdict
-        told: Sequence[Decision] = ()
-
-        def settle() -> None:
-            nonlocal told
-            told = books.controller.settle(verdict, actual)
-            if told:
-                books.tell(told)
-
-        books.settler.do(settle)
-        return told
 
     def attributes(self) -> Mapping[str, str]:
         """What the span tells of the answer."""

@@ -141,7 +141,7 @@ class OpenCall:
         """Book the call and tell on its span what budgets said."""
         for name, attributes in held.events():
             self.span.event(name, attributes, self.started.at_ns)
-        for name, attributes in held.ended(call, sent=record.was_sent(ended)):
+        for name, attributes in held.settle(call, sent=record.was_sent(ended)):
             self.span.event(name, attributes)
 
     def _show(self, call: Call) -> None:

@@ -49,6 +49,8 @@ class FanOut:
             with guarded:
                 observer.observe(call, context)
 
+    observe = __call__
+
     def unseen(self, host: str) -> None:
         """Tell those who count requests that could not be read."""
         for observer, guarded in self._observers:

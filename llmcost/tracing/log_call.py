@@ -6,14 +6,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from opentelemetry import trace
 from opentelemetry.context import Context, create_key, get_current
 
 from llmcost.calls import NO_USAGE, NOT_BILLED, UNATTRIBUTED, UNPRICED, Attribution, Call, Cost, Outcome, Usage
+from llmcost.errors import BudgetExceeded
+from llmcost.exchange.asking import in_thread
 from llmcost.exchange.guard import guard
 from llmcost.sections.scope import KEY, Placed, current
+
+if TYPE_CHECKING:
+    from llmcost.exchange.refusal import Refusal
 
 _OPEN: Final = create_key("llmcost.logged_call")
 _OPERATIONS: Final = {"embedding": "embeddings"}
@@ -32,6 +37,7 @@ class Recorder:
         now_ns: Unix time in nanoseconds.
         clock: seconds that only grow.
         run_id: id of this run of the program.
+        refusal: from a call and its estimated cost to what a budget says against it; None where there are no budgets.
     """
 
     observe: Callable[[Call], object]
@@ -41,6 +47,7 @@ class Recorder:
     now_ns: Callable[[], int]
     clock: Callable[[], float]
     run_id: str | None = None
+    refusal: Callable[[Call, float | None], Refusal | None] | None = None
 
 
 class LoggedCall:
@@ -51,8 +58,11 @@ class LoggedCall:
     nothing is known: it is recorded as ``unpriced``.
     """
 
-    def __init__(self, recorder: Recorder, call: Call, call_type: str | None) -> None:
+    def __init__(
+        self, recorder: Recorder, call: Call, call_type: str | None, estimated_cost: float | None = None
+    ) -> None:
         self._recorder = recorder
+        self._estimated_cost = estimated_cost
         self._call = call
         self._call_type = call_type
         self._completed = False
@@ -91,6 +101,7 @@ class LoggedCall:
 
     def __enter__(self) -> Self:
         self._begin(sys._getframe(1))
+        self._refuse(self._refusal())
         return self
 
     def __exit__(
@@ -100,6 +111,7 @@ class LoggedCall:
 
     async def __aenter__(self) -> Self:
         self._begin(sys._getframe(1))
+        self._refuse(None if self._recorder.refusal is None else await in_thread(self._refusal))
         return self
 
     async def __aexit__(
@@ -124,6 +136,21 @@ class LoggedCall:
                 trace_id=trace.format_trace_id(span.trace_id) if span.is_valid else None,
                 span_id=trace.format_span_id(span.span_id) if span.is_valid else None,
             )
+
+    def _refusal(self) -> Refusal | None:
+        with guard("log_call"):
+            ask = self._recorder.refusal
+            return None if ask is None else ask(self._call, self._estimated_cost)
+        return None
+
+    def _refuse(self, refusal: Refusal | None) -> None:
+        """Record and raise what a budget says against the call."""
+        if refusal is None:
+            return
+        self._call = replace(self._call, budget_action="block", budget_name=refusal.budget)
+        exceeded = BudgetExceeded(refusal.message, refusal)
+        self._end(exceeded)
+        raise exceeded
 
     def _end(self, exc: BaseException | None) -> None:
         with guard("log_call"):
@@ -164,7 +191,13 @@ class CallLog:
         self._recorder = recorder
 
     def __call__(
-        self, *, provider: str, model: str, call_type: str | None = None, operation: str | None = None
+        self,
+        *,
+        provider: str,
+        model: str,
+        call_type: str | None = None,
+        operation: str | None = None,
+        estimated_cost: float | None = None,
     ) -> LoggedCall:
         """Begin to log a call; use the result in ``with`` or ``async with``.
 
@@ -173,6 +206,7 @@ class CallLog:
             model: the model, as the price map knows it.
             call_type: the kind of work, such as ``embedding``.
             operation: what was asked for, as in ``gen_ai.operation.name``; derived from the call type.
+            estimated_cost: USD that budgets are asked for; by default what such calls usually cost.
         """
         call = Call(
             id="",
@@ -185,7 +219,7 @@ class CallLog:
             cost=UNPRICED,
             attribution=UNATTRIBUTED,
         )
-        return LoggedCall(self._recorder, call, call_type)
+        return LoggedCall(self._recorder, call, call_type, estimated_cost)
 
     def observe(self, call: Call, context: Context | None = None) -> None:  # noqa: ARG002 - that it was is enough
         """Take note of a call that a hook saw."""

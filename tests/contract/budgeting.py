@@ -62,7 +62,7 @@ def budgeted(
         engine = active.engine
         assert engine is not None
         budgets = budgets_of(list(rows))
-        controller = Controller(budgets, ledger_for(url, budgets), callbacks or Callbacks())
+        controller = Controller(budgets, ledger_for(url, budgets), callbacks or Callbacks(), series=())
         gate = Gate(controller, engine.prices, "run-1")
         engine.gate = gate
         try:

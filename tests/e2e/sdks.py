@@ -282,6 +282,70 @@ def _ollama() -> Sdk:
     return Sdk("ollama", "ollama", model, whole, stream, ask, ask_stream, aask, aask_stream, retries=False)
 
 
+# --- litellm and huggingface_hub: one surface for many providers -------------------------------------------------
+
+
+def _litellm(prefix: str, provider: str, model: str, path: str) -> Sdk:
+    def options(url: str, model: str) -> dict[str, Any]:
+        return {"model": f"{prefix}/{model}", "messages": MESSAGES, "api_base": url + path, "api_key": "none"}
+
+    def ask(url: str, model: str) -> Any:
+        import litellm
+
+        return litellm.completion(**options(url, model))
+
+    def ask_stream(url: str, model: str) -> Iterator[Any]:
+        import litellm
+
+        yield from litellm.completion(**options(url, model), stream=True)
+
+    async def aask(url: str, model: str) -> Any:
+        import litellm
+
+        return await litellm.acompletion(**options(url, model))
+
+    async def aask_stream(url: str, model: str) -> AsyncIterator[Any]:
+        import litellm
+
+        async for chunk in await litellm.acompletion(**options(url, model), stream=True):
+            yield chunk
+
+    whole, stream = _openai_bodies(model)
+    return Sdk(f"litellm over {prefix}", provider, model, whole, stream, ask, ask_stream, aask, aask_stream)
+
+
+def _huggingface() -> Sdk:
+    model = "openai/gpt-oss-120b"
+
+    def ask(url: str, model: str) -> Any:
+        import huggingface_hub
+
+        sdk = huggingface_hub.InferenceClient(base_url=url + "/v1", api_key="none")
+        return sdk.chat_completion(messages=MESSAGES, model=model)
+
+    def ask_stream(url: str, model: str) -> Iterator[Any]:
+        import huggingface_hub
+
+        sdk = huggingface_hub.InferenceClient(base_url=url + "/v1", api_key="none")
+        yield from sdk.chat_completion(messages=MESSAGES, model=model, stream=True)
+
+    async def aask(url: str, model: str) -> Any:
+        import huggingface_hub
+
+        async with huggingface_hub.AsyncInferenceClient(base_url=url + "/v1", api_key="none") as sdk:
+            return await sdk.chat_completion(messages=MESSAGES, model=model)
+
+    async def aask_stream(url: str, model: str) -> AsyncIterator[Any]:
+        import huggingface_hub
+
+        async with huggingface_hub.AsyncInferenceClient(base_url=url + "/v1", api_key="none") as sdk:
+            async for chunk in await sdk.chat_completion(messages=MESSAGES, model=model, stream=True):
+                yield chunk
+
+    whole, stream = _openai_bodies(model)
+    return Sdk("huggingface_hub", "groq", model, whole, stream, ask, ask_stream, aask, aask_stream, retries=False)
+
+
 SDKS = (
     _openai_like("openai", "openai", "gpt-5-mini", "/v1"),
     _openai_like("groq", "groq", "openai/gpt-oss-120b", ""),
@@ -291,3 +355,9 @@ SDKS = (
     _cohere(),
     _ollama(),
 )
+OVER_OTHERS = (
+    _litellm("openai", "openai", "gpt-5-mini", "/v1"),
+    _litellm("anthropic", "anthropic", "claude-haiku-4-5-20251001", ""),
+    _huggingface(),
+)
+"""SDKs that speak to providers of others; what they add is proved where it matters."""

@@ -22,8 +22,8 @@ from llmcost.runtime import price_book
 SAMPLE: Final = tomllib.loads(
     (Path(__file__).resolve().parents[2] / "docs/reference/llmcost.toml").read_text(encoding="utf-8")
 )
-KEYS: Final = sorted({*SAMPLE, "price_map", "run_id"})
-"""The two that the sample has commented out are settings, too."""
+KEYS: Final = sorted({*SAMPLE, "ledger", "price_map", "run_id"})
+"""Those that the sample has commented out are settings, too."""
 
 VARIABLES: Final = {
     "LLMCOST_HTTP_SPANS": ("maybe",),
@@ -32,6 +32,7 @@ VARIABLES: Final = {
     "LLMCOST_FORESIGHT": ("maybe",),
     "LLMCOST_PRICE_MAP": ("nowhere.json", "\0"),
     "LLMCOST_PROFILES": ("maybe", "openlit,maybe"),
+    "LLMCOST_LEDGER": ("nowhere", "file.db"),
     "LLMCOST_MAP": ("\0",),
     "LLMCOST_STORE": ("\0",),
     "LLMCOST_CONFIG": ("nowhere.toml", "\0"),
@@ -62,6 +63,8 @@ TAKES: Final[Mapping[str, tuple[Any, ...]]] = {
     "prices": ({},),
     "foresight": (),
     "anomalies": ({},),
+    "budgets": ([],),
+    "ledger": (),
 }
 """What of :data:`SHAPES` a setting takes. The empty path is the folder of the file."""
 

@@ -1,0 +1,44 @@
+"""Composition of budgets: from settings to what the flow asks. Imported only where there are budgets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from llmcost.config import Config
+from llmcost.control import Callbacks, Controller, MapModels, check_all, ledger_for
+from llmcost.exchange.admission import Gate
+from llmcost.pricing import PriceBook
+from llmcost.processors.outlook import LEDGER_FILE
+
+_WAITING: Final = "unsettled"
+"""Folder, beside the ledger of the store, of settlements that wait while a ledger cannot be reached."""
+
+
+def ledger_url(config: Config, folder: Path) -> str:
+    """The ledger's URL: as configured, else a file in the store's folder."""
+    return config.ledger or f"sqlite://{quote(str(folder / LEDGER_FILE))}"
+
+
+def controller_of(config: Config, prices: PriceBook, folder: Path, callbacks: Callbacks | None = None) -> Controller:
+    """The budgets of the settings over their ledger.
+
+    Args:
+        config: the settings.
+        prices: fallbacks are checked against it.
+        folder: of the local store.
+        callbacks: the user's own say.
+
+    Raises:
+        ConfigError: naming the budget and the key at fault.
+    """
+    check_all(config.budgets, MapModels(prices))
+    ledger = ledger_for(ledger_url(config, folder), config.budgets, folder / _WAITING)
+    # Series are kept by foresight, in the same ledger and for all calls.
+    return Controller(config.budgets, ledger, callbacks or Callbacks(), series=())
+
+
+def gate_of(config: Config, prices: PriceBook, folder: Path, callbacks: Callbacks | None = None) -> Gate:
+    """What the flow asks; see :func:`controller_of`."""
+    return Gate(controller_of(config, prices, folder, callbacks), prices, config.run_id)

@@ -182,6 +182,9 @@ UNTRACKED: Final = "untracked"
 OTHER_MODEL: Final = "other"
 """The metric value for model names that never succeeded, so that made-up names cannot mint series."""
 
+OTHER_LABEL: Final = "other"
+"""The metric value for labels beyond those that metrics keep apart."""
+
 PRICED_OPERATIONS: Final = frozenset(
     {
         "chat",

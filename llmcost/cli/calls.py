@@ -14,8 +14,9 @@ from rich.text import Text
 
 from llmcost.calls import Call, nano_dollars
 from llmcost.cli import options as o
-from llmcost.report.words import UNKNOWN, count, plain, small_money
+from llmcost.report.words import UNKNOWN, count, plain, plural, small_money
 from llmcost.store.listing import newest
+from llmcost.store.query import Spend
 
 
 def calls(
@@ -36,11 +37,15 @@ def calls(
     chosen = o.selection(since, until, zone, run, label=label, model=model, provider=provider, user=user, only=only)
     place, _ = o.zone_of(zone)
     with o.opened(store) as connection:
-        found = list(newest(connection, o.filter_of(connection, chosen, place), limit))
+        wanted = o.filter_of(connection, chosen, place)
+        found = list(newest(connection, wanted, limit))
+        total = Spend(connection, wanted, place).total.calls
     if as_json:
         print(json.dumps([asdict(call) for call in found], indent=2))
     else:
         o.console().print(_table(found, place) if found else Text("No calls."))
+        if total > len(found):
+            o.console().print(Text(f"The newest {len(found):,} of {plural(total, 'call')}; --limit shows more.", "dim"))
 
 
 def _table(found: Sequence[Call], zone: tzinfo) -> Table:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from llmcost import config, sections, signals
 from llmcost.errors import LLMCostError
 from llmcost.exchange.clients import TABLE
+from llmcost.pricing.lock import LOCK_FILE, mismatch
 from llmcost.report.words import plain, plural
 from llmcost.runtime import price_book
 from llmcost.store.database import reading
@@ -159,11 +160,16 @@ def _map(around: Surroundings) -> Iterator[Finding]:
 
 def _prices(around: Surroundings) -> Iterator[Finding]:
     try:
-        meta = price_book(around.settings).map.meta
+        prices = price_book(around.settings).map
+        meta = prices.meta
         age = (around.now.date() - date.fromisoformat(meta.date)).days
+        pinned = mismatch(around.folder.root / LOCK_FILE, prices)
     except (LLMCostError, ValueError) as exc:
-        yield Finding("prices", False, str(exc), "llmcost prices update")
+        fix = "correct price_map, or LLMCOST_PRICE_MAP" if around.settings.price_map else "llmcost prices update"
+        yield Finding("prices", False, str(exc), fix)
         return
+    if pinned is not None:
+        yield Finding("prices", False, pinned, "llmcost prices pin, or put the pinned map back")
     text = f"prices of {meta.date} ({plain(meta.source)} {plain(meta.version)}), {plural(max(age, 0), 'day')} old"
     yield Finding("prices", age <= PRICES_DAYS, text, None if age <= PRICES_DAYS else "llmcost prices update")
 

@@ -42,6 +42,7 @@ COMMANDS: Final = (
     CommandRow("forecast", "llmcost.cli.forecast:forecast", "What the month will cost, and how sure that is.", LOOK),
     CommandRow("anomalies", "llmcost.cli.anomalies:anomalies", "What was out of the ordinary, and why.", LOOK),
     CommandRow("export", "llmcost.cli.export:export", "Write calls as CSV or JSON lines.", KEEP),
+    CommandRow("import", "llmcost.cli.import_logs:import_logs", "Bring old usage logs into the store.", KEEP),
     CommandRow("prune", "llmcost.cli.prune:prune", "Delete old calls and shrink the store.", KEEP),
     CommandRow("doctor", "llmcost.cli.doctor:doctor", "Look for what keeps costs from being complete and right.", KEEP),
     CommandRow("prices", "llmcost.cli.prices:app", "The price map: update, pin, show a price, explain a cost.", KEEP),

@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from llmcost import semconv
+from llmcost.cli import options as o
 from llmcost.errors import LLMCostError, MissingExtra
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
@@ -33,6 +34,13 @@ class Program:
     packages: tuple[str, ...]
 
 
+class Place(NamedTuple):
+    """Where the commands of the demo run."""
+
+    environment: Mapping[str, str]
+    folder: Path
+
+
 PROGRAMS: Final = (Program("newsroom", ("openai", "anthropic")), Program("newsroom_httpx", ("httpx",)))
 """Best first: the demo runs the first program whose packages are installed."""
 
@@ -41,12 +49,13 @@ def demo(
     store: Annotated[
         Path | None, typer.Option(help="Keep the calls in this folder, for further reports.", show_default=False)
     ] = None,
+    as_json: o.JsonOption = False,
 ) -> None:
     """Run an example program against a local server that answers like OpenAI and Anthropic, and report its cost."""
-    raise typer.Exit(run_demo(store))
+    raise typer.Exit(run_demo(store, as_json=as_json))
 
 
-def run_demo(store: Path | None) -> int:
+def run_demo(store: Path | None, *, as_json: bool = False) -> int:
     """Run program and report as a user would, as commands of their own.
 
     Returns:
@@ -60,20 +69,25 @@ def run_demo(store: Path | None) -> int:
     with tempfile.TemporaryDirectory(prefix="llmcost-demo-") as scratch, provider_server(folder) as port:
         kept = (store or Path(scratch)).resolve()
         environment = demo_environment(os.environ, port, kept)
-        for arguments in (("run", "--", "python", "-m", program.module), ("report", "--run", "last")):
-            code = show(arguments, environment, folder / "newsroom")
-            if code:
-                return code
-    if store is not None:
+        place = Place(environment, folder / "newsroom")
+        code = show(("run", "--", "python", "-m", program.module), place, aside=as_json)
+        if not code:
+            code = show(("report", "--run", "last", *(("--json",) if as_json else ())), place)
+        if code:
+            return code
+    if store is not None and not as_json:
         _say(f"\nThe calls are in {store}. Try: LLMCOST_STORE={store} llmcost report --by model")
     return 0
 
 
-def show(arguments: tuple[str, ...], environment: Mapping[str, str], directory: Path) -> int:
-    """Print a command of llmcost as a user would type it, run it, and return its exit code."""
-    _say(f"\n$ llmcost {' '.join(arguments)}")
+def show(arguments: tuple[str, ...], place: Place, *, aside: bool = False) -> int:
+    """Print a command of llmcost as a user would type it, run it, and return its exit code. ``aside`` keeps what it
+    prints out of stdout; a command that prints JSON is not printed itself."""
+    if not aside and "--json" not in arguments:
+        _say(f"\n$ llmcost {' '.join(arguments)}")
     command = [sys.executable, "-m", "llmcost", *(sys.executable if word == "python" else word for word in arguments)]
-    return subprocess.run(command, env=dict(environment), cwd=directory, check=False).returncode
+    out = 2 if aside else None
+    return subprocess.run(command, env=dict(place.environment), cwd=place.folder, stdout=out, check=False).returncode
 
 
 def choose_program() -> Program:
@@ -82,7 +96,8 @@ def choose_program() -> Program:
         if all(find_spec(package) is not None for package in program.packages):
             if program is not PROGRAMS[0]:
                 missing = " and ".join(PROGRAMS[0].packages)
-                _say(f"{missing} are not both installed: this is the short demo, over plain {program.packages[0]}.")
+                told = f"{missing} are not both installed: this is the short demo, over plain {program.packages[0]}."
+                print(told, file=sys.stderr)
             return program
     raise MissingExtra("llmcost demo", "demo")
 

@@ -17,12 +17,13 @@ from rich.console import Console
 
 from llmcost import config
 from llmcost.errors import ConfigError, StoreError
+from llmcost.report.words import plain
 from llmcost.store.database import reading
 from llmcost.store.dimensions import DIMENSIONS, SAME
 from llmcost.store.filters import Filter, moment
 from llmcost.store.fold import fold
 from llmcost.store.paths import FOLDER_NAME, StoreFolder, find
-from llmcost.store.query import context_keys, last_run
+from llmcost.store.query import context_keys, has_run, last_runs
 
 StoreOption = Annotated[
     Path | None, typer.Option("--store", help="Folder of the store; .llmcost here or above by default.")
@@ -152,10 +153,7 @@ def filter_of(connection: sqlite3.Connection, chosen: Selection, zone: tzinfo) -
     now = datetime.now(zone)
     values = dict(chosen.values)
     if chosen.run is not None:
-        run = last_run(connection) if chosen.run == LAST else chosen.run
-        if run is None:
-            raise ConfigError("--run last: no call of this store belongs to a run")
-        values["run"] = (run,)
+        values["run"] = (_run_of(connection, chosen.run),)
     for key in values:
         known_key(connection, "--only", key)
     return Filter(
@@ -163,6 +161,17 @@ def filter_of(connection: sqlite3.Connection, chosen: Selection, zone: tzinfo) -
         None if chosen.until is None else moment("--until", chosen.until, now, end=True),
         values,
     )
+
+
+def _run_of(connection: sqlite3.Connection, asked: str) -> str:
+    known = last_runs(connection)
+    if not known:
+        raise ConfigError(f"--run {asked}: no call of this store belongs to a run")
+    if asked == LAST:
+        return known[0]
+    if asked not in known and not has_run(connection, asked):
+        raise ConfigError(f"--run: no run {asked!r}; the last ones are {', '.join(map(plain, known))}")
+    return asked
 
 
 def known_key(connection: sqlite3.Connection, option: str, key: str) -> None:

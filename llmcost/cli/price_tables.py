@@ -69,7 +69,15 @@ def show_price(price: Price, out: Console) -> None:
     if other:
         _say(out, "Not by the token")
         for name, value in other.items():
-            _say(out, f"  {name}: {value}")
+            _say(out, f"  {name}: {_readable(value)}")
+
+
+def _readable(value: object) -> str:
+    """A price, or prices by name, such as those of searches by the size of their context."""
+    if isinstance(value, Mapping):
+        names = [name.removeprefix("search_context_size_") for name in value]
+        return ", ".join(f"{plain(name)} {_readable(each)}" for name, each in zip(names, value.values(), strict=True))
+    return f"{value:.12f}".rstrip("0").rstrip(".") if isinstance(value, float) else plain(str(value))
 
 
 def _own_rates(band: Band) -> Mapping[str, Rate]:

@@ -36,7 +36,9 @@ def run(arguments: list[str]) -> int:
         return _failed(exc.format_message())
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as exc:
+        if not _is_closed_pipe(exc):
+            raise
         _silence()
         return CLEAN
     return code if isinstance(code, int) else CLEAN
@@ -45,6 +47,11 @@ def run(arguments: list[str]) -> int:
 def _failed(message: str) -> int:
     print(f"llmcost: {' '.join(message.split())}", file=sys.stderr)
     return FAILED
+
+
+def _is_closed_pipe(exc: BaseException) -> bool:
+    """Whether the reader of our output is gone; rich and click make an exit with code 1 of that."""
+    return isinstance(exc, BrokenPipeError) or isinstance(exc.__context__, BrokenPipeError)
 
 
 def _silence() -> None:

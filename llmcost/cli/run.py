@@ -17,6 +17,9 @@ from llmcost.checking import DEFAULT_STORE
 from llmcost.errors import ConfigError
 from llmcost.runtime import price_book
 
+_EXAMPLE: Final = "llmcost run -- python app.py"
+_PYTHONS: Final = ("-m", "-c")
+"""Options of Python that stand for a program: ``llmcost run -m app``."""
 _BOOTSTRAP: Final = str(Path(bootstrap.__file__).parent)
 
 
@@ -38,13 +41,16 @@ def environment(environ: Mapping[str, str], run_id: str, said: Collection[str] =
 
 
 def command_of(arguments: Sequence[str]) -> list[str]:
-    """The command to run; a Python file or a bare ``-m`` runs with this Python."""
+    """The command to run; a Python file or a bare ``-m`` runs with this Python. What stands after ``--``, or from the
+    first word that is no option on, is the program's."""
     command = list(arguments)
     if command[:1] == ["--"]:
         command = command[1:]
+    elif command and command[0].startswith("-") and command[0] not in _PYTHONS:
+        raise ConfigError(f"run: no such option: {command[0]}; the program stands after --, as in: {_EXAMPLE}")
     if not command:
-        raise ConfigError("run: name a program, as in: llmcost run -- python app.py")
-    if command[0].endswith(".py") or command[0] in ("-m", "-c"):
+        raise ConfigError(f"run: name a program, as in: {_EXAMPLE}")
+    if command[0].endswith(".py") or command[0] in _PYTHONS:
         command.insert(0, sys.executable)
     if shutil.which(command[0]) is None:
         raise ConfigError(f"run: no such program: {command[0]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from llmcost.calls import nano_dollars
 from llmcost.cli import options as o
-from llmcost.report.words import UNKNOWN, count, money, plain, plural, small_money
+from llmcost.report.words import UNKNOWN, count, decimals, money, plain, plural, small_money
 from llmcost.store.filters import Filter
 from llmcost.store.query import Spend
 from llmcost.store.stats import Stats, days_ago, summary
@@ -40,6 +41,7 @@ def stats(
 def _table(found: Stats) -> Table:
     whose = "" if found.user_id is None else f" of {plain(found.user_id)}"
     table = Table(box=None, show_header=False, pad_edge=False, title=None)
+    digits = decimals(nano_dollars(found.cost))
     rows = (
         ("Cost", f"{money(nano_dollars(found.cost))} in {plural(found.days, 'day')}{whose}"),
         ("Calls", f"{found.calls:,}, {plural(found.errors, 'error')}, {found.unpriced:,} of unknown cost"),
@@ -48,9 +50,9 @@ def _table(found: Stats) -> Table:
             "Tokens",
             f"{count(found.input_tokens)} in, {count(found.cached_tokens)} cached, {count(found.output_tokens)} out",
         ),
-        ("Sections", _dearest(found.by_label.items())),
-        ("Models", _dearest(found.by_model.items())),
-        ("A day", f"{money(nano_dollars(found.cost / found.days))} on average"),
+        ("Sections", _dearest(found.by_label, digits)),
+        ("Models", _dearest(found.by_model, digits)),
+        ("A day", f"{money(nano_dollars(found.cost / found.days), digits)} on average"),
     )
     for name, value in rows:
         table.add_row(Text(name, "bold"), Text(value))
@@ -61,6 +63,6 @@ def _amount(usd: float | None) -> str:
     return UNKNOWN if usd is None else small_money(nano_dollars(usd))
 
 
-def _dearest(items: object) -> str:
-    pairs = list(items)[:3]  # type: ignore[call-overload]
-    return ", ".join(f"{plain(name)} {money(nano_dollars(usd))}" for name, usd in pairs) or UNKNOWN
+def _dearest(usd_by_name: Mapping[str, float], digits: int) -> str:
+    pairs = list(usd_by_name.items())[:3]
+    return ", ".join(f"{plain(name)} {money(nano_dollars(usd), digits)}" for name, usd in pairs) or UNKNOWN

@@ -10,10 +10,13 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from llmcost import semconv
 from llmcost.calls import NO_USAGE, Call
+from llmcost.exchange.guard import log
 from llmcost.processors.instruments import LOCK, Attributes, Instruments, Sum, present_instruments
 from llmcost.processors.token_classes import token_classes
 
 _MOST_SERIES: Final = 10_000
+MOST_SETS: Final = 1_000
+"""Sets of label, provider, model, operation and budget action that metrics keep apart."""
 _INPUT: Final = "input"
 _OUTPUT: Final = "output"
 
@@ -43,12 +46,39 @@ class ModelNames:
         return semconv.OTHER_MODEL
 
 
+class LabelSets:
+    """Which labels may stand in a metric. Where there are :data:`MOST_SETS` sets, further labels fold into ``other``;
+    that is said once, and ``folded`` counts the calls. Store and reports keep every label."""
+
+    def __init__(self, limit: int = MOST_SETS) -> None:
+        self._known: set[tuple[str, ...]] = set()
+        self._limit = limit
+        self.folded = 0
+
+    def of(self, call: Call, model: str) -> str:
+        """The metric value for the call's label."""
+        key = (call.label, call.provider, model, call.operation, call.budget_action)
+        if key in self._known:
+            return call.label
+        if len(self._known) < self._limit:
+            self._known.add(key)
+            return call.label
+        if not self.folded:
+            log.warning(
+                "llmcost: more than %s sets of labels and models: metrics, not the store, count further labels as %r",
+                f"{self._limit:,}",
+                semconv.OTHER_LABEL,
+            )
+        self.folded += 1
+        return semconv.OTHER_LABEL
+
+
 class Series:
     """What calls of one kind are recorded under: the attribute sets, made once, and the sums of their counters."""
 
     __slots__ = ("_instruments", "calls", "cost", "input", "ours", "output", "standard", "tokens", "unpriced")
 
-    def __init__(self, instruments: Instruments, call: Call, model: str) -> None:
+    def __init__(self, instruments: Instruments, call: Call, model: str, label: str) -> None:
         standard = {
             semconv.OPERATION_NAME: call.operation,
             semconv.PROVIDER_NAME: call.provider,
@@ -61,7 +91,7 @@ class Series:
         self.input: Attributes = {**self.standard, semconv.TOKEN_TYPE: _INPUT}
         self.output: Attributes = {**self.standard, semconv.TOKEN_TYPE: _OUTPUT}
         self.ours: Attributes = {
-            semconv.SEMANTIC_LABEL: call.label,
+            semconv.SEMANTIC_LABEL: label,
             semconv.PROVIDER_NAME: call.provider,
             semconv.REQUEST_MODEL: model,
             semconv.OPERATION_NAME: call.operation,
@@ -93,6 +123,7 @@ class MetricsSpanProcessor(SpanProcessor):
         self._given = meter_provider
         self._of: metrics.MeterProvider | None = None
         self._models = ModelNames()
+        self.labels = LabelSets()
         self._series: dict[tuple[Any, ...], Series] = {}
         self._instruments: Instruments | None = None
         self._ready()
@@ -161,8 +192,9 @@ class MetricsSpanProcessor(SpanProcessor):
 
     def _series_of(self, instruments: Instruments, call: Call) -> Series:
         model = self._models.of(call)
+        label = self.labels.of(call, model)
         key = (
-            call.label,
+            label,
             call.provider,
             model,
             call.response_model,
@@ -174,7 +206,7 @@ class MetricsSpanProcessor(SpanProcessor):
         )
         found = self._series.get(key)
         if found is None:
-            found = Series(instruments, call, model)
+            found = Series(instruments, call, model, label)
             if len(self._series) < _MOST_SERIES:
                 self._series[key] = found
         return found

@@ -131,13 +131,17 @@ def _range(spend: Spend) -> tuple[str | None, str | None]:
     first, end = (found[0], found[1] + 1) if found else (None, None)
     since = spend.wanted.since if spend.wanted.since is not None else first
     until = spend.wanted.until if spend.wanted.until is not None else end
-    return _iso(since, spend.zone), _iso(until, spend.zone)
+    return _iso(since, spend.zone), _iso(until, spend.zone, spend.now)
 
 
-def _iso(quarter: int | None, zone: tzinfo) -> str | None:
+def _iso(quarter: int | None, zone: tzinfo, now: float | None = None) -> str | None:
+    """The present quarter of an hour ends now, not in the future."""
     if quarter is None:
         return None
-    return datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone).isoformat(timespec="minutes")
+    end = quarter * QUARTER_SECONDS
+    return datetime.fromtimestamp(
+        now if now is not None and end - QUARTER_SECONDS <= now < end else end, zone
+    ).isoformat(timespec="minutes")
 
 
 def _remarks(question: Question, trust: Trust, unpriced: int) -> list[str]:

@@ -13,6 +13,8 @@ from llmcost.report.model import Day, Trust
 from llmcost.report.words import money, plural
 
 TRUST_CLASSES: Final = ("exact", "estimated", "partial", "zero_listed", "unpriced")
+_FEWEST_COLUMNS: Final = 14
+"""Days that a chart has room for at least, so that few days are no huge bars."""
 _LONGEST: Final = 1_000
 """Days up to which a chart shows the empty ones too."""
 
@@ -46,15 +48,16 @@ def trend(days: Sequence[Day]) -> str:
     """Money by day, with its scale and dates."""
     shown = _without_gaps(days)
     top = _round_up(max(day.nano for day in shown))
+    columns = max(len(shown), _FEWEST_COLUMNS)
     bars = "".join(_day_bar(day, place, top) for place, day in enumerate(shown))
     dates = [shown[0].day, *([shown[len(shown) // 2].day] if len(shown) > 4 else []), shown[-1].day]
     scale = "".join(f"<span>{money(part, _digits(top))}</span>" for part in (top, top // 2, 0))
     below = "".join(f"<span>{escape(text)}</span>" for text in dict.fromkeys(dates))
     return (
         f'<div class="trend"><div class="scale">{scale}</div>'
-        f'<svg viewBox="0 0 {len(shown)} 1000" preserveAspectRatio="none" role="img"'
+        f'<svg viewBox="0 0 {columns} 1000" preserveAspectRatio="none" role="img"'
         f' aria-label="Cost by day, {escape(shown[0].day)} to {escape(shown[-1].day)}">{bars}</svg>'
-        f'<div class="dates">{below}</div></div>'
+        f'<div class="{"dates few" if columns > len(shown) else "dates"}">{below}</div></div>'
     )
 
 

@@ -64,14 +64,22 @@ def _trust(report: Report, between: str) -> Text:
     for name, word, colour in _TRUST:
         number = getattr(trust, name)
         if number or name == "exact":
-            line.append(f"{percent(number / trust.calls)} {word}", colour).append(between)
+            of = " of calls" if name == "exact" else ""
+            line.append(f"{percent(number / trust.calls)}{of} {word}", colour).append(between)
     line.append(f"{percent(trust.untracked / trust.calls)} untracked", "yellow" if trust.untracked else "")
     line.append(f"{between}{count(trust.unseen)} unseen", "red" if trust.unseen else "")
     return line
 
 
 def _table(report: Report, console: Console) -> Table:
-    wide = console.width >= _WIDE
+    if console.width >= _WIDE:
+        table = _table_of(report, console, wide=True)
+        if console.measure(table).minimum <= console.width:
+            return table
+    return _table_of(report, console, wide=False)
+
+
+def _table_of(report: Report, console: Console, *, wide: bool) -> Table:
     heads = ["Cost", "Share", "Calls", "Average", "p95"]
     heads += ["In", "Cached", "Out", "Errors"] if wide else ["Tokens"]
     digits = decimals(report.total.nano)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
 from functools import cached_property, lru_cache
@@ -51,9 +52,11 @@ class Spend:
         connection: a reading connection.
         wanted: which calls.
         zone: the zone in which days and hours begin.
+        now: the present in Unix seconds.
     """
 
-    def __init__(self, connection: sqlite3.Connection, wanted: Filter, zone: tzinfo) -> None:
+    def __init__(self, connection: sqlite3.Connection, wanted: Filter, zone: tzinfo, now: float | None = None) -> None:
+        self.now = time.time() if now is None else now
         self.connection = connection
         self.wanted = wanted
         self.zone = zone
@@ -144,12 +147,19 @@ def clock_key(by: Dimension, zone: tzinfo) -> Callable[[int], str]:
     return lru_cache(None)(lambda quarter: datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone).strftime(pattern))
 
 
-def last_run(connection: sqlite3.Connection) -> str | None:
-    """The run of the newest call that has one."""
-    row = connection.execute(
-        "SELECT run_id FROM calls JOIN origins ON origins.id = origin WHERE run_id != '' ORDER BY seq DESC LIMIT 1"
-    ).fetchone()
-    return row[0] if row else None
+def last_runs(connection: sqlite3.Connection, limit: int = 5) -> list[str]:
+    """The runs of the newest calls that have one, the newest first."""
+    rows = connection.execute(
+        "SELECT run_id FROM calls JOIN origins ON origins.id = origin WHERE run_id != ''"
+        " GROUP BY run_id ORDER BY max(seq) DESC LIMIT ?",
+        (limit,),
+    )
+    return [run for (run,) in rows]
+
+
+def has_run(connection: sqlite3.Connection, run: str) -> bool:
+    """Whether any call belongs to a run."""
+    return connection.execute("SELECT 1 FROM origins WHERE run_id = ? LIMIT 1", (run,)).fetchone() is not None
 
 
 def context_keys(connection: sqlite3.Connection) -> list[str]:

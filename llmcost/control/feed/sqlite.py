@@ -30,13 +30,14 @@ WAIT_S: Final = 1.0
 
 _SCHEMA: Final = resources.files("llmcost.control.feed").joinpath("feed.sql")
 _ADD: Final = """
-INSERT INTO sums SELECT max(?1, coalesce(value, 0)), ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM meta WHERE name = 'cursor'
-ON CONFLICT (slot, who) DO UPDATE SET calls = calls + ?3, priced = priced + ?4, nano = nano + ?5, tokens = tokens + ?6,
-    errors = errors + ?7, retries = retries + ?8
+INSERT INTO sums SELECT max(?, coalesce(value, 0)), ?, ?, ?, ?, ?, ?, ? FROM meta WHERE name = 'cursor'
+ON CONFLICT (slot, who) DO UPDATE SET calls = calls + excluded.calls,
+    priced = priced + excluded.priced, nano = nano + excluded.nano, tokens = tokens + excluded.tokens,
+    errors = errors + excluded.errors, retries = retries + excluded.retries
 """
 _KEEP: Final = """
-INSERT INTO series VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (key) DO UPDATE SET touched = ?3, awake = ?4, state = ?5
+INSERT INTO series VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET touched = excluded.touched, awake = excluded.awake, state = excluded.state
 """
 
 

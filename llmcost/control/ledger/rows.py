@@ -19,26 +19,27 @@ BITE: Final = 256
 _STATE = "SELECT spent, held, calls FROM counters WHERE key = ? AND slot = ?"
 _STATE_ROLLING = "SELECT sum(spent), sum(held), sum(calls) FROM counters WHERE key = ? AND slot BETWEEN ? AND ?"
 _BOOK = """
-INSERT INTO counters (key, slot, until, spent, held, calls) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-ON CONFLICT (key, slot) DO UPDATE SET spent = spent + ?4, held = held + ?5, calls = calls + ?6
+INSERT INTO counters (key, slot, until, spent, held, calls) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (key, slot) DO UPDATE SET
+    spent = spent + excluded.spent, held = held + excluded.held, calls = calls + excluded.calls
 """
 # Apart from _BOOK, since naming an indexed column there would write the index for every call.
-_LIVE_ON = "UPDATE counters SET until = ?3 WHERE key = ?1 AND slot = ?2 AND until < ?3"
+_LIVE_ON = "UPDATE counters SET until = :until WHERE key = :key AND slot = :slot AND until < :until"
 _BOOK_SERIES = """
-INSERT INTO buckets (series, slot, nano, calls) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (series, slot) DO UPDATE SET nano = nano + ?3, calls = calls + ?4
+INSERT INTO buckets (series, slot, nano, calls) VALUES (?, ?, ?, ?)
+ON CONFLICT (series, slot) DO UPDATE SET nano = nano + excluded.nano, calls = calls + excluded.calls
 """
 SET_CALL: Final = "INSERT OR REPLACE INTO calls (id, state, expires, keep, choice, stakes) VALUES (?, ?, ?, ?, ?, ?)"
 _ROLL_UP = f"""
 INSERT INTO buckets (series, slot, nano, calls)
 SELECT series, slot / {DAY_S} * {DAY_S}, sum(nano), sum(calls) FROM
-    (SELECT * FROM buckets WHERE slot < ?1 AND slot % {DAY_S} <> 0 ORDER BY slot, series LIMIT {BITE})
+    (SELECT * FROM buckets WHERE slot < ? AND slot % {DAY_S} <> 0 ORDER BY slot, series LIMIT {BITE})
 GROUP BY 1, 2
 ON CONFLICT (series, slot) DO UPDATE SET nano = nano + excluded.nano, calls = calls + excluded.calls
 """  # noqa: S608 - numbers of ours
 _ROLLED_UP = f"""
 DELETE FROM buckets WHERE (series, slot) IN
-    (SELECT series, slot FROM buckets WHERE slot < ?1 AND slot % {DAY_S} <> 0 ORDER BY slot, series LIMIT {BITE})
+    (SELECT series, slot FROM buckets WHERE slot < ? AND slot % {DAY_S} <> 0 ORDER BY slot, series LIMIT {BITE})
 """  # noqa: S608 - numbers of ours
 _ENDED = f"""
 DELETE FROM counters WHERE (key, slot) IN
@@ -66,7 +67,7 @@ def book(db: sqlite3.Cursor, rows: Iterable[tuple[Any, ...]]) -> None:
     for key, slot, until, *_ in rows:
         # Totals of runs and sessions: they move their own end.
         if slot == 0 and until:
-            db.execute(_LIVE_ON, (key, slot, until))
+            db.execute(_LIVE_ON, {"key": key, "slot": slot, "until": until})
 
 
 def book_series(db: sqlite3.Cursor, entries: Sequence[Entry]) -> None:

@@ -63,7 +63,8 @@ def test_filters_of_report() -> None:
     total = json.loads(answer("report", *arguments)[1])["total"]
     assert (total["calls"], total["nano"]) == (len(wanted), cost_of(wanted))
     assert json.loads(answer("report", "--run", "last", "--json")[1])["total"]["calls"] == 300
-    assert json.loads(answer("report", "--run", "nosuch", "--json")[1])["total"]["calls"] == 0
+    code, _, told = answer("report", "--run", "nosuch", "--json")
+    assert (code, told) == (2, "llmcost: --run: no run 'nosuch'; the last ones are run-1\n")
     day = json.loads(answer("report", "--since", "2026-11-18", "--until", "2026-11-18", "--tz", "UTC", "--json")[1])
     assert (day["since"], day["until"]) == ("2026-11-18T00:00+00:00", "2026-11-19T00:00+00:00")
 
@@ -110,7 +111,8 @@ def test_calls_are_listed_newest_first() -> None:
     assert [call["id"] for call in found] == [call.id for call in CALLS[:-4:-1]]
     assert found[0]["usage"]["input_tokens"] == CALLS[-1].usage.input_tokens
     text = answer("calls", "--limit", "5", "--user", "user-2")[1]
-    assert len(text.splitlines()) == 6
+    assert len(text.splitlines()) == 7
+    assert text.splitlines()[-1] == "The newest 5 of 57 calls; --limit shows more."
     assert max(map(len, text.splitlines())) <= 80
     assert answer("calls", "--user", "nobody")[1] == "No calls.\n"
 

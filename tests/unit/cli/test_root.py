@@ -62,3 +62,27 @@ def test_an_error_of_the_user_is_one_line_on_stderr_that_names_it(
     assert err.count("\n") == 1
     assert err.startswith("llmcost: ")
     assert named in err
+
+
+@pytest.mark.parametrize("arguments", [("--json", "--", "python"), ("--foo",), ("--store", "x", "python", "app.py")])
+def test_an_unknown_option_of_run_is_said_as_such(arguments: tuple[str, ...]) -> None:
+    code, _, err = answer("run", *arguments)
+    assert code == 2
+    assert err.startswith(f"llmcost: run: no such option: {arguments[0]}; the program stands after --")
+
+
+def test_what_stands_after_two_dashes_is_the_program() -> None:
+    assert answer("run", "--", "--foo")[2] == "llmcost: run: no such program: --foo\n"
+
+
+@pytest.mark.parametrize("command", ["--help", "prices show gpt-5-mini", "prices show gpt-5-mini --json"])
+def test_a_closed_pipe_is_a_quiet_end(command: str) -> None:
+    code = "import sys; from llmcost.cli import main; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *command.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0

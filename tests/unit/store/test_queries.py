@@ -17,7 +17,7 @@ from llmcost.store.database import reading
 from llmcost.store.dimensions import DIMENSIONS, dimension
 from llmcost.store.filters import QUARTER_SECONDS, Filter, moment
 from llmcost.store.percentiles import p95, p95_of_all
-from llmcost.store.query import Spend, Sums, added, context_keys, last_run
+from llmcost.store.query import Spend, Sums, added, context_keys, last_runs
 
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns")
 CLOCK_CHANGE = datetime(2026, 10, 30, tzinfo=UTC)
@@ -200,7 +200,7 @@ def test_names_from_outside_are_data_to_sql(tmp_path: Path) -> None:
             assert only.total.calls == 1
             assert p95_of_all(only) == 1_000_000
         assert context_keys(connection) == sorted(["n", HOSTILE])
-        assert last_run(connection) == "run-1"
+        assert last_runs(connection)[0] == "run-1"
         assert spend.total.calls == 2
     assert dimension(HOSTILE).title == HOSTILE
 

@@ -71,10 +71,6 @@ def test_an_unknown_option_of_run_is_said_as_such(arguments: tuple[str, ...]) ->
     assert err.startswith(f"llmcost: run: no such option: {arguments[0]}; the program stands after --")
 
 
-def test_what_stands_after_two_dashes_is_the_program() -> None:
-    assert answer("run", "--", "--foo")[2] == "llmcost: run: no such program: --foo\n"
-
-
 @pytest.mark.parametrize("command", ["--help", "prices show gpt-5-mini", "prices show gpt-5-mini --json"])
 def test_a_closed_pipe_is_a_quiet_end(command: str) -> None:
     code = "import sys; from llmcost.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -32,7 +32,8 @@ RUN := $(BIN)/python
 endif
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs stack-tools dashboards pictures e2e sdks compat wheel clean
+.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs stack-tools dashboards pictures e2e sdks compat wheel clean \
+	stack-build stack-up stack-down stack-test
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -116,6 +117,18 @@ sdks: $(READY) ## the tests with real SDKs
 
 compat: .venv-openai2/.ready ## the same with openai 2 and anthropic 0.x, which use httpx
 	$(MAKE) sdks VENV=.venv-openai2
+
+stack-build: ## build what is missing of the stack (collector, Prometheus, Jaeger) into ~/.cache/llmcost-stack
+	deploy/get.sh
+
+stack-up: stack-build $(READY) ## start the stack on loopback: OTLP at 4317 and 4318, Prometheus 9090, Jaeger 16686
+	$(RUN) -m deploy up
+
+stack-down: $(READY) ## end what stack-up started
+	$(RUN) -m deploy down
+
+stack-test: stack-build $(READY) ## the tests with the real stack
+	$(PYTEST) -q tests/stack $(PYTEST_ARGS)
 
 wheel: $(READY) ## build the wheel into dist/
 	$(RUN) -m build --wheel --no-isolation --outdir dist .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-_KEPT = {"LLMCOST_SHARED", "LLMCOST_TEST_INSTALLED"}
+_KEPT = {"LLMCOST_SHARED", "LLMCOST_TEST_INSTALLED", "LLMCOST_STACK_CACHE"}
 
 for _name in [key for key in os.environ if key.startswith("LLMCOST_") and key not in _KEPT]:
     del os.environ[_name]

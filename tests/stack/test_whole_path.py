@@ -1,0 +1,110 @@
+"""The example program, exported as users export it: collector, trace store, Prometheus and local store agree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.programs import COST, write
+from stack.asking import Asking, tags, until
+from stack.programs import observed, settings, stats
+
+from llmcost import semconv
+from llmcost.cli import demo
+
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+
+SERVICE = "newsroom"
+ROUNDING = 1e-9
+"""USD. The store counts whole nano-dollars a call; Prometheus adds doubles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The stack after the example ran, and what the local store says of it."""
+
+    asking: Asking
+    store: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def newsroom(running: Asking, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    store = tmp_path_factory.mktemp("store")
+    folder = demo.examples_folder()
+    with demo.provider_server(folder) as port:
+        environment = demo.demo_environment(os.environ, port, store) | settings(running.stack.endpoint, SERVICE, store)
+        command = [sys.executable, "-m", "llmcost", "run", "--", sys.executable, "-m", demo.choose_program().module]
+        subprocess.run(command, env=environment, cwd=folder / "newsroom", check=True, capture_output=True, timeout=240)
+    return Ran(running, stats(store))
+
+
+def test_prometheus_has_the_sum_of_the_store(newsroom: Ran) -> None:
+    total = f'sum(llm_cost_total{{service_name="{SERVICE}"}})'
+    expected = newsroom.store["cost"]
+    assert newsroom.asking.reaches(total, expected, ROUNDING * newsroom.store["calls"]) == pytest.approx(
+        expected, abs=ROUNDING * newsroom.store["calls"]
+    )
+
+
+def test_prometheus_has_the_sum_of_each_section_and_model(newsroom: Ran) -> None:
+    for label, by in (("llm_semantic_label", "by_label"), ("gen_ai_request_model", "by_model")):
+        expected = {name: cost for name, cost in newsroom.store[by].items() if cost}
+        query = f'sum by ({label}) (llm_cost_total{{service_name="{SERVICE}"}}) > 0'
+        found = newsroom.asking.series_of(query, len(expected))
+        sums = {series["metric"][label]: float(series["value"][1]) for series in found}
+        assert sums == pytest.approx(expected, abs=1e-7)
+
+
+def test_prometheus_counts_every_call(newsroom: Ran) -> None:
+    query = f'sum(llmcost_calls_total{{service_name="{SERVICE}"}})'
+    assert newsroom.asking.reaches(query, newsroom.store["calls"]) == newsroom.store["calls"]
+
+
+def test_increase_is_exact_where_it_is_anchored(newsroom: Ran) -> None:
+    query = f'sum(increase(llm_cost_total{{service_name="{SERVICE}"}}[1h] anchored))'
+    expected = newsroom.store["cost"]
+    assert newsroom.asking.reaches(query, expected, 1e-7) == pytest.approx(expected, abs=1e-7)
+
+
+def test_the_recording_rules_say_the_same(newsroom: Ran) -> None:
+    from deploy.processes import HERE
+
+    rules = (HERE / "rules.yaml").read_text(encoding="utf-8")
+    expressions = [line.split("expr: ")[1] for line in rules.splitlines() if "expr: " in line]
+    assert len(expressions) == 3
+    selected = f'llm_cost_total{{service_name="{SERVICE}"}}'
+    for expression in expressions:
+        query = f"sum({expression.replace('llm_cost_total', selected)})"
+        assert newsroom.asking.reaches(query, newsroom.store["cost"], 1e-7) == pytest.approx(newsroom.store["cost"])
+
+
+def test_a_trace_is_found_by_its_label_with_its_cost(newsroom: Ran) -> None:
+    found = until(lambda: newsroom.asking.traces(SERVICE, llm__semantic_label="summarization"))
+    spans = [each for trace in found for each in trace if tags(each).get(semconv.SEMANTIC_LABEL) == "summarization"]
+    assert sum(tags(span)[semconv.COST_TOTAL] for span in spans) == pytest.approx(
+        newsroom.store["by_label"]["summarization"]
+    )
+
+
+def test_an_exemplar_leads_from_the_money_to_the_trace(newsroom: Ran) -> None:
+    selector = f'llm_cost_total{{service_name="{SERVICE}", llm_semantic_label="newsletter"}}'
+    exemplars = until(lambda: list(newsroom.asking.exemplars(selector)))
+    trace_id, value = exemplars[0]
+    spans = until(lambda: newsroom.asking.trace(trace_id))
+    call = next(each for each in map(tags, spans) if each.get(semconv.SEMANTIC_LABEL) == "newsletter")
+    assert call[semconv.COST_TOTAL] == pytest.approx(value)
+
+
+def test_one_percent_head_sampling_leaves_the_money_exact(running: Asking, tmp_path: Path) -> None:
+    """The first id that is sampled at 1 % comes by chance: of 200 traces about two are kept, never all."""
+    app = write(tmp_path, "calls(200)\n")
+    sampler = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"}
+    observed(app, settings(running.stack.endpoint, "sampled", tmp_path / "store", **sampler))
+    assert stats(tmp_path / "store")["cost"] == pytest.approx(200 * COST)
+    assert running.reaches('sum(llm_cost_total{service_name="sampled"})', 200 * COST) == pytest.approx(200 * COST)
+    assert len(running.traces("sampled")) < 30

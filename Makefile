@@ -32,8 +32,7 @@ RUN := $(BIN)/python
 endif
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs stack-tools dashboards pictures e2e sdks compat wheel clean \
-	stack-build stack-up stack-down stack-test
+.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs stack-tools dashboards pictures e2e sdks compat wheel clean stack-build stack-up stack-down stack-test
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

@@ -32,7 +32,7 @@ RUN := $(BIN)/python
 endif
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs stack-tools dashboards pictures e2e sdks compat wheel clean stack-build stack-up stack-down stack-test
+.PHONY: help setup fmt lint type layers fast check test generated demo fuzz bench docs stack-tools dashboards pictures e2e sdks compat wheel clean up stack-build stack-up stack-down stack-test
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -116,6 +116,9 @@ sdks: $(READY) ## the tests with real SDKs
 
 compat: .venv-openai2/.ready ## the same with openai 2 and anthropic 0.x, which use httpx
 	$(MAKE) sdks VENV=.venv-openai2
+
+up: ## start the whole stack in containers (docker compose)
+	docker compose -f deploy/docker-compose.yaml up -d
 
 stack-build: ## build what is missing of the stack (collector, Prometheus, Jaeger) into ~/.cache/llmcost-stack
 	deploy/get.sh

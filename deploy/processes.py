@@ -121,7 +121,8 @@ class Stack:
         text = (HERE / "prometheus.yml").read_text(encoding="utf-8").replace("15s", self.scrape)
         for name, port in (("collector:8889", "METRICS_PORT"), ("collector:8888", "SELF_PORT")):
             text = text.replace(name, f"127.0.0.1:{self.ports[port]}")
-        text = text.replace("rules.yaml", str(HERE / "rules.yaml"))
+        alerts = HERE.parent / "grafana" / "alerts" / "prometheus.yaml"
+        text = text.replace("[rules.yaml, alerts.yaml]", f"[{HERE / 'rules.yaml'}, {alerts}]")
         (self.data / "prometheus.yml").write_text(text, encoding="utf-8")
         command = [
             str(program("prometheus")),

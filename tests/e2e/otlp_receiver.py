@@ -20,7 +20,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 @dataclass
 class Received:
     """What has arrived: sums of delta counters by name, the last cumulative values by series, all spans, all log texts,
-    and the path and headers of each request."""
+    the path and headers of each request, and the bodies."""
 
     port: int = 0
     deltas: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -29,6 +29,7 @@ class Received:
     exemplars: list[tuple[str, str]] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     headers: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -103,6 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         received = self.received
         takers = {"metrics": received.take_metrics, "logs": received.take_logs}
         takers.get(self.path.rpartition("/")[2], received.take_spans)(body)
+        received.bodies.append(body)
         received.headers.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         self.send_response(200)
         self.send_header("content-length", "0")
@@ -113,10 +115,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving() -> Iterator[Received]:
-    """Receive on a free port until the block ends."""
+def receiving(port: int = 0) -> Iterator[Received]:
+    """Receive on a port, or on a free one, until the block ends."""
     received = Received()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"received": received}))
+    server = ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (_Handler,), {"received": received}))
     server.daemon_threads = True
     received.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

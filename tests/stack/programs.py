@@ -23,7 +23,7 @@ def settings(endpoint: str, service: str, store: Path, **more: str) -> dict[str,
 
 def observed(app: Path, env: Mapping[str, str]) -> str:
     """Run it under ``llmcost run``; what it printed."""
-    done = run([*RUN, app], app.parent, env=env, timeout=120)
+    done = run([*RUN, app], app.parent, env=env, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

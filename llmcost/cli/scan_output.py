@@ -48,18 +48,17 @@ def _sections(entries: list[Entry], costs: Mapping[str, str]) -> Table:
     for entry in entries:
         groups[entry.label].append(entry)
     table = Table(box=None, pad_edge=False)
-    table.add_column("section")
-    table.add_column("functions", justify="right")
-    table.add_column("calls", justify="right")
-    if costs:
-        table.add_column("cost so far", justify="right")
-    table.add_column("for example", style="dim", overflow="ellipsis", no_wrap=True)
+    table.add_column("section", overflow="ellipsis", no_wrap=True)
+    for title in ("functions", "calls", *(["cost so far"] if costs else [])):
+        table.add_column(title, justify="right", min_width=len(title))
+    table.add_column("for example", style="dim")  # not no_wrap: this column alone gives way where lines are narrow
     for label, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
         first = min(group, key=lambda e: (e.hops, -e.confidence, e.key))
+        example = Text(safe(f"{first.file}:{first.function}"), overflow="ellipsis", no_wrap=True)
         cells = [safe(label), str(len(group)), str(sum(len(e.call_sites) for e in group))]
         if costs:
             cells.append(costs.get(label, ""))
-        table.add_row(*cells, safe(f"{first.file}:{first.function}"))
+        table.add_row(*cells, example)
     return table
 
 

@@ -1,13 +1,12 @@
 """``--ai`` against a loopback server that answers with recorded bodies."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from analyzer_projects import write
+from recorded_endpoint import Recorded, body, recorded_endpoint
 
 from llmcost_analyzer.entries import Entry
 from llmcost_analyzer.labelers import ai
@@ -16,43 +15,10 @@ from llmcost_analyzer.labelers.endpoint import asker
 GOOD = '{"label": "billing_summary", "confidence": 0.9, "description": "Sums up  a bill."}'
 
 
-def body(content: str) -> bytes:
-    message = {"choices": [{"message": {"content": content}}], "usage": {"prompt_tokens": 700, "completion_tokens": 30}}
-    return json.dumps(message).encode()
-
-
-class Recorded:
-    def __init__(self) -> None:
-        self.answers: list[tuple[int, bytes]] = []
-        self.requests: list[tuple[str, dict[str, object], str | None]] = []
-        recorded = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                sent = json.loads(self.rfile.read(length))
-                recorded.requests.append((self.path, sent, self.headers.get("Authorization")))
-                status, content = recorded.answers.pop(0)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-
 @pytest.fixture
 def recorded() -> Iterator[Recorded]:
-    server = Recorded()
-    thread = threading.Thread(target=server.server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.server.shutdown()
-    server.server.server_close()
+    with recorded_endpoint() as server:
+        yield server
 
 
 def entry(name: str, confidence: float = 0.2) -> Entry:

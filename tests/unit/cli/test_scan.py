@@ -6,6 +6,8 @@ import pytest
 from analyzer_projects import write
 
 from llmcost.cli import main
+from llmcost.cli import scan as cli_scan
+from llmcost_analyzer.scanner import Options
 
 APP = """from openai import OpenAI
 
@@ -128,3 +130,25 @@ def test_ai_says_what_it_would_send_and_cost_and_stops_on_no(project: Path, monk
 def test_a_folder_that_is_not_there_is_named() -> None:
     code, _, err = answer("scan", "no-such-folder")
     assert (code, err) == (2, "llmcost: no-such-folder: no such folder\n")
+
+
+def test_watch_scans_again_when_a_file_has_changed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_watch = cli_scan._watch
+    looks = 0
+
+    def sleep(_: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            write(
+                project, {"more.py": "import openai\ndef translate(x):\n    return openai.responses.create(input=x)\n"}
+            )
+        if looks == 4:
+            raise KeyboardInterrupt
+
+    answer("scan", "-q")
+    with pytest.raises(KeyboardInterrupt):
+        run_watch(project, Options(), quiet=False, sleep=sleep)
+    assert capsys.readouterr().out.count("more.py:translate") == 1
+    written = json.loads((project / ".llmcost/semantic_map.json").read_text(encoding="utf-8"))
+    assert written["more.py"] == {"translate": "translation"}

@@ -1,4 +1,4 @@
-"""``llmcost demo``: a small news desk, a loopback server that plays the providers, and the report.
+"""``llmcost demo``: a small news desk is scanned, run against a loopback server that plays the providers, and reported.
 
 The programs are in ``examples/`` of the source tree; the wheel carries them as ``llmcost/demo``.
 """
@@ -6,6 +6,7 @@ The programs are in ``examples/`` of the source tree; the wheel carries them as 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from llmcost.cli import options as o
 from llmcost.errors import LLMCostError, MissingExtra
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
+_SETTINGS: Final = "llmcost.toml"
 _FOLDERS: Final = (_PACKAGE / "demo", _PACKAGE.parent / "examples")
 
 
@@ -51,12 +53,12 @@ def demo(
     ] = None,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Run an example program against a local server that answers like OpenAI and Anthropic, and report its cost."""
+    """Scan an example program, run it against a local server that plays OpenAI and Anthropic, and report its cost."""
     raise typer.Exit(run_demo(store, as_json=as_json))
 
 
 def run_demo(store: Path | None, *, as_json: bool = False) -> int:
-    """Run program and report as a user would, as commands of their own.
+    """Scan, run and report a copy of the program as a user would, as commands of their own.
 
     Returns:
         The exit code of the first command that failed, else 0.
@@ -69,8 +71,10 @@ def run_demo(store: Path | None, *, as_json: bool = False) -> int:
     with tempfile.TemporaryDirectory(prefix="llmcost-demo-") as scratch, provider_server(folder) as port:
         kept = (store or Path(scratch)).resolve()
         environment = demo_environment(os.environ, port, kept)
-        place = Place(environment, folder / "newsroom")
-        code = show(("run", "--", "python", "-m", program.module), place, aside=as_json)
+        place = Place(environment, copied(folder / "newsroom", program, Path(scratch) / "newsroom"))
+        code = show(("scan", "."), place, aside=as_json)
+        if not code:
+            code = show(("run", "--", "python", "-m", program.module), place, aside=as_json)
         if not code:
             code = show(("report", "--run", "last", *(("--json",) if as_json else ())), place)
         if code:
@@ -78,6 +82,13 @@ def run_demo(store: Path | None, *, as_json: bool = False) -> int:
     if store is not None and not as_json:
         _say(f"\nThe calls are in {store}. Try: LLMCOST_STORE={store} llmcost report --by model")
     return 0
+
+
+def copied(source: Path, program: Program, target: Path) -> Path:
+    """The program in a folder of its own, where a scan may write its map."""
+    shutil.copytree(source / program.module, target / program.module, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(source / _SETTINGS, target)
+    return target
 
 
 def show(arguments: tuple[str, ...], place: Place, *, aside: bool = False) -> int:

@@ -21,15 +21,15 @@ pytestmark = pytest.mark.e2e
 # 0.005, 0.4; gpt-4.1-mini 0.4, -, 1.6; claude-sonnet-4-5 3, 0.3 (write 3.75), 15; claude-haiku-4-5 1, -, 5;
 # text-embedding-3-small 0.02.
 CALLS_AND_NANO_DOLLARS = {
-    "newsletter": (1, 1_872_500),
-    "place_extraction": (5, 90_950),
-    "reader_bot": (5, 13_042_500),
-    "research": (2, 40_966_000),
-    "research_embedding": (8, 4_340),
+    "classification": (4, 35_400),
+    "content_generation": (1, 1_872_500),
+    "embedding": (8, 4_340),
+    "extraction": (5, 90_950),
+    "question_answering": (5, 13_042_500),
+    "rag_query": (2, 40_966_000),
     "sentiment_analysis": (5, 223_000),
     "summarization": (4, 4_299_250),
-    "teasers": (4, 102_800),
-    "topic_classification": (4, 35_400),
+    "teaser": (4, 102_800),
 }
 
 
@@ -55,7 +55,7 @@ def rows(store: Path, by: str) -> dict[str, Any]:
 
 def test_every_part_of_the_program_has_its_exact_cost(run: tuple[Path, str]) -> None:
     found = rows(run[0], "label")
-    estimated = found.pop("captions")
+    estimated = found.pop("caption")
     assert {label: (row["calls"], row["nano"]) for label, row in found.items()} == CALLS_AND_NANO_DOLLARS
     assert estimated["calls"] == 1
     true = 15 * 400 + 10 * 1_600  # what the tokens of question and answer would have cost
@@ -67,6 +67,8 @@ def test_both_providers_are_named(run: tuple[Path, str]) -> None:
 
 
 def test_it_prints_the_commands_that_a_user_would_type(run: tuple[Path, str]) -> None:
+    assert "$ llmcost scan .\n" in run[1]
+    assert "19 functions that reach a model, in 9 files" in run[1]
     assert "$ llmcost run -- python -m newsroom\n" in run[1]
     assert "$ llmcost report --run last\n" in run[1]
     assert "0% untracked" in run[1]
@@ -74,8 +76,7 @@ def test_it_prints_the_commands_that_a_user_would_type(run: tuple[Path, str]) ->
 
 def test_nothing_is_left_in_the_example_folder(run: tuple[Path, str]) -> None:
     assert run[1]
-    folder = demo.examples_folder() / "newsroom"
-    assert sorted(path.name for path in (folder / ".llmcost").iterdir()) == ["semantic_map.json"]
+    assert not (demo.examples_folder() / "newsroom" / ".llmcost").exists()
 
 
 def test_the_short_program_runs_without_sdks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,8 +85,8 @@ def test_the_short_program_runs_without_sdks(tmp_path: Path, monkeypatch: pytest
     found = rows(tmp_path, "label")
     assert {label: row["calls"] for label, row in found.items()} == {
         "summarization": 2,
-        "research_embedding": 2,
-        "reader_bot": 2,
+        "embedding": 2,
+        "question_answering": 2,
     }
 
 

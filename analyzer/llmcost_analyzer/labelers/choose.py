@@ -27,9 +27,12 @@ class Choice:
 class _Score:
     points: float = 0.0
     reasons: list[tuple[float, str]] = field(default_factory=list)
+    firm: bool = False
+    """Whether anything but the names of what is passed speaks for it."""
 
-    def add(self, points: float, reason: str) -> None:
+    def add(self, points: float, reason: str, *, firm: bool = True) -> None:
         self.points += points
+        self.firm = self.firm or firm
         self.reasons.append((points, reason))
 
 
@@ -53,10 +56,15 @@ _NAME_PLACES: Final = (
 )
 _GENERIC_FACTORS: Final = {"owner": 1.5, "module": 2.2, "function": 0.4, "package": 1.5}
 """Where the function's own name says nothing, what is around it says more."""
+_GUESS: Final = 0.2
+"""A rule's label below this confidence says less than the function's own name."""
+_NAMED: Final = 0.2
+"""Confidence of a label that is the project's own name for the function."""
 _VERB: Final = 1.35
 """The first word of a function's name is its verb,"""
 _NOUN: Final = 1.2
 """the last one what it is about."""
+_PASSED: Final = frozenset({"handed", "params"})
 _CALLED: Final = {"handed": "argument", "made": "type"}
 _PROSE_PLACES: Final = (("docstring", 2.4), ("prompts", 2.0), ("loose", 0.9))
 
@@ -115,9 +123,8 @@ def _names(rule: Rule, evidence: Evidence, scores: dict[str, _Score]) -> None:
             if place == "function":
                 longer *= _VERB if evidence.function.startswith(found) else 1.0
                 longer *= _NOUN if evidence.function.endswith(found) else 1.0
-            scores[rule.label].add(
-                weight * factor * longer * rule.weight, f"{_CALLED.get(place, place)} says '{found}'"
-            )
+            reason = f"{_CALLED.get(place, place)} says '{found}'"
+            scores[rule.label].add(weight * factor * longer * rule.weight, reason, firm=place not in _PASSED)
 
 
 def _prose(rule: Rule, evidence: Evidence, scores: dict[str, _Score]) -> None:
@@ -169,7 +176,10 @@ def _signals(evidence: Evidence, scores: dict[str, _Score]) -> None:
 
 def _retrieval(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str, float]) -> None:
     """Answers from documents: the whole step where the function looks them up too, else only the writing of it."""
-    retrieves = "search" in evidence.operations or "semantic_search" in callees or _RETRIEVES.search(evidence.handed)
+    embeds = "embedding" in callees and bool(evidence.operations & _PLAIN_OPERATIONS)
+    retrieves = (
+        embeds or "search" in evidence.operations or "semantic_search" in callees or _RETRIEVES.search(evidence.handed)
+    )
     query, synthesis = scores["rag_query"], scores["rag_synthesis"]
     if retrieves:
         if synthesis.points or scores["question_answering"].points:
@@ -200,17 +210,22 @@ def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str
 def _best(scores: dict[str, _Score], evidence: Evidence) -> Choice:
     ranked = sorted(((score.points, label) for label, score in scores.items() if score.points > 0), reverse=True)
     if not ranked:
-        return Choice(_feature(evidence), 0.2, "no rule matches; named after the code")
+        return Choice(_feature(evidence), _NAMED, "no rule matches; named after the code")
     points, label = ranked[0]
     second = ranked[1][0] if len(ranked) > 1 else 0.0
     confidence = (1 - math.exp(-points / 5)) * (0.5 + 0.5 * (points - second) / points)
+    own = _telling(evidence.function)
+    if own and confidence < _GUESS and not scores[label].firm:
+        return Choice(own, _NAMED, f"no rule is sure ({label}: {confidence:.2f}); named after the code")
     reasons = sorted(scores[label].reasons, reverse=True)[:3]
     return Choice(label, round(min(0.99, confidence), 2), "; ".join(dict.fromkeys(reason for _, reason in reasons)))
 
 
 def _feature(evidence: Evidence) -> str:
-    """The project's own name for what the function does."""
-    for name in (evidence.function, evidence.owner, evidence.module):
-        if name and not _GENERIC.match(name):
-            return name.replace(" ", "_")
-    return "llm_wrapper"
+    """The project's own name for what the function does, without words that say no more than "call the model"."""
+    names = (_telling(name) for name in (evidence.function, evidence.owner, evidence.module))
+    return next(filter(None, names), WRAPPER_LABEL)
+
+
+def _telling(name: str) -> str:
+    return "" if _GENERIC.match(name) else "_".join(word for word in name.split() if word not in PLAIN_WORDS)

@@ -1,0 +1,43 @@
+"""Labels that small programs get; each stands for a pattern that the rules once got wrong."""
+
+from pathlib import Path
+
+import pytest
+from analyzer_projects import found
+
+HEAD = """
+from openai import OpenAI
+client = OpenAI()
+def chat(prompt):
+    return client.chat.completions.create(model="m", messages=[{"role": "user", "content": prompt}])
+def embed_text(text):
+    return client.embeddings.create(model="m", input=text)
+"""
+FEATURE = """
+def stream_teaser(article):
+    return chat(f"One teaser line for: {article.title}")
+"""
+CAPTION = """
+def stream_caption(article):
+    return chat(f"A caption of eight words for: {article.body}")
+"""
+MOOD = """
+def rate_letter(letter):
+    return chat(f"Is the writer calm, annoyed or angry? {letter}")
+"""
+RETRIEVES = """
+def answer_question(question, index):
+    wanted = embed_text(question)
+    sources = sorted(index, key=lambda item: item.distance(wanted))[:3]
+    return client.responses.create(instructions="Answer from the sources only.", input=f"{question} {sources}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [(FEATURE, "teaser"), (CAPTION, "caption"), (MOOD, "sentiment_analysis"), (RETRIEVES, "rag_query")],
+)
+def test_the_label_says_what_the_function_is_for(tmp_path: Path, code: str, label: str) -> None:
+    entries = found(tmp_path, {"app.py": HEAD + code})
+    name = code.split("def ")[1].split("(")[0]
+    assert entries[name].label == label

@@ -8,22 +8,23 @@ from analyzer_projects import found
 HEAD = """
 from openai import OpenAI
 client = OpenAI()
-def chat(prompt):
+def generate(prompt):
     return client.chat.completions.create(model="m", messages=[{"role": "user", "content": prompt}])
 def embed_text(text):
     return client.embeddings.create(model="m", input=text)
 """
 FEATURE = """
 def stream_teaser(article):
-    return chat(f"One teaser line for: {article.title}")
+    return generate(f"One teaser line for: {article.title}")
 """
 CAPTION = """
 def stream_caption(article):
-    return chat(f"A caption of eight words for: {article.body}")
+    return generate(f"A caption of eight words for: {article.body}")
 """
 MOOD = """
 def rate_letter(letter):
-    return chat(f"Is the writer calm, annoyed or angry? {letter}")
+    '''How upset a reader is.'''
+    return generate(f"Is the writer calm, annoyed or angry? {letter}")
 """
 RETRIEVES = """
 def answer_question(question, index):
@@ -39,5 +40,5 @@ def answer_question(question, index):
 )
 def test_the_label_says_what_the_function_is_for(tmp_path: Path, code: str, label: str) -> None:
     entries = found(tmp_path, {"app.py": HEAD + code})
-    name = code.split("def ")[1].split("(")[0]
+    name = code.removeprefix("\ndef ").partition("(")[0]
     assert entries[name].label == label

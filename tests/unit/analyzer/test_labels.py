@@ -36,7 +36,7 @@ def answer_question(question, index):
 
 @pytest.mark.parametrize(
     ("code", "label"),
-    [(FEATURE, "teaser"), (CAPTION, "caption"), (MOOD, "sentiment_analysis"), (RETRIEVES, "rag_query")],
+    [(FEATURE, "teaser"), (CAPTION, "content_generation"), (MOOD, "sentiment_analysis"), (RETRIEVES, "rag_query")],
 )
 def test_the_label_says_what_the_function_is_for(tmp_path: Path, code: str, label: str) -> None:
     entries = found(tmp_path, {"app.py": HEAD + code})

@@ -86,6 +86,20 @@ class Cache:
                 out[path] = data
         return out
 
+    def changed(self, sources: Sequence[Source]) -> list[Source] | None:
+        """The files whose facts are of another version than the file; None where files came or went."""
+        stamps = {path: stamp for path, *stamp in self._connection.execute("SELECT path, size, mtime_ns FROM facts")}
+        if stamps.keys() != {source.path for source in sources}:
+            return None
+        return [source for source in sources if stamps[source.path] != [source.size, source.mtime_ns]]
+
+    def stored(self, path: str) -> tuple[int, int, bytes]:
+        """Size, time and pickled facts of a file that is there."""
+        row: tuple[int, int, bytes] = self._connection.execute(
+            "SELECT size, mtime_ns, data FROM facts WHERE path = ?", (path,)
+        ).fetchone()
+        return row
+
     def store(self, rows: Iterable[tuple[Source, bytes]], keep: Iterable[str]) -> None:
         """Write the facts of changed files and drop those of files that are gone."""
         with suppress(sqlite3.Error), self._connection:

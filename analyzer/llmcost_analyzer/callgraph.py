@@ -13,6 +13,7 @@ from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
 from llmcost_analyzer.frameworks import FRAMEWORKS, Framework
 from llmcost_analyzer.index import Index
+from llmcost_analyzer.reuse import Rests, rests_on
 from llmcost_analyzer.sinks import Sinks
 from llmcost_analyzer.values import Instance, Ref, Sdk
 
@@ -76,6 +77,10 @@ class CallGraph:
         self._pass()
         self._spread()
         return {ref: node for ref, node in self.nodes.items() if node.hops >= 0}
+
+    def rests(self) -> Rests:
+        """What the result rests on."""
+        return rests_on(self.index, self._candidates.request_names(), self.sinks.function_heads)
 
     def _pass(self) -> None:
         self._collect()

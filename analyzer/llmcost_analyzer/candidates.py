@@ -14,6 +14,7 @@ from llmcost_analyzer import passing as known
 from llmcost_analyzer.classes import PROPERTIES, decorator_names
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
+from llmcost_analyzer.index import value_names
 from llmcost_analyzer.values import Ref
 
 _MAKERS: Final = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
@@ -22,7 +23,6 @@ _FEW: Final = 2
 """A property is known by its name where it has this many letters and at most this many classes define it."""
 _VALUE: Final = "()"
 _IMPORTS: Final = ("module", "member")
-_NO_VALUES: Final = frozenset({"def", "class", "module", "member"})
 
 Call = tuple[Ref, Expr]
 
@@ -40,11 +40,11 @@ class Candidates:
 
     def requests(self) -> Iterator[Call]:
         """Calls that may be requests."""
-        names = self._request_names()
+        names = self.request_names()
         for name, calls in self._index.calls.items():
             if name == _VALUE or name in names or self._sinks.starts_like_function(name):
                 yield from calls
-        for name in names:
+        for name in sorted(names):
             for ref, call, _ in self._index.passed.get(name, ()):
                 yield ref, call
 
@@ -70,27 +70,22 @@ class Candidates:
             if scope.decorators and decorator_names(scope) & self._sinks.decorator_names:
                 yield ref
 
-    def _request_names(self) -> set[str]:
+    def request_names(self) -> set[str]:
+        """Last names of calls that are always looked at."""
         names = set(self._sinks.last_names) | shapes.LAST_NAMES | set(http.UNKNOWN_SENDERS)
         names |= {path.rsplit(".", 1)[-1] for path in http.SENDERS}
         return names | {alias for name in names for alias in self._index.aliases.get(name, ())}
 
     def _value_names(self) -> set[str]:
         """Names of variables, parameters and attributes that may hold something callable."""
-        names = set(self._index.attributes)
-        for _, scope in self._index.all_scopes():
-            names.update(param.name for param in scope.params)
-            for name, exprs in scope.binds.items():
-                if any(expr is not None and expr[0] not in _NO_VALUES for expr in exprs):
-                    names.add(name)
-        return names
+        return set(self._index.attributes).union(*(value_names(scope) for _, scope in self._index.all_scopes()))
 
     # --- from a function to its callers -------------------------------------------------------------------------
 
     def callers(self, ref: Ref) -> Iterator[Call]:
         """Calls that may run a function."""
         names = self._names(ref)
-        for name in names:
+        for name in sorted(names):
             yield from self._index.calls.get(name, ())
             for caller, call, _ in self._index.passed.get(name, ()):
                 yield caller, call
@@ -104,6 +99,7 @@ class Candidates:
         if len(scope.name) < _TELLING or scope.name in known.COMMON_NAMES or len(refs) > _FEW:
             return
         if all(decorator_names(self._index.scope(at)) & PROPERTIES for at in refs):
+            self._index.asked.add(("read", scope.name))
             yield from self._all_readers().get(scope.name, ())
 
     def _names(self, ref: Ref) -> set[str]:

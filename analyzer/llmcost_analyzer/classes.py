@@ -114,6 +114,7 @@ class Classes:
 
     def attribute(self, base: Instance | Class | Super, name: str) -> Values:
         """What an attribute of an instance, a class or ``super()`` may be."""
+        self._index.asked.add(("set", name))
         key = ("attribute", base, name)
         return self._evaluator.kept(key, lambda: self._attribute(base, name))
 

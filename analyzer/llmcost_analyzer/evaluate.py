@@ -29,6 +29,7 @@ from llmcost_analyzer.values import (
     Text,
     Value,
     Values,
+    in_order,
 )
 
 _DEPTH: Final = 60
@@ -40,10 +41,10 @@ _MOST_VALUES: Final = 24
 _USEFUL: Final = (Sdk, Function, Class, Instance, Items, Module, Text)
 
 
-def _usefulness(value: Value) -> tuple[int, str]:
+def _usefulness(value: Value) -> tuple[int, Ref, str]:
     """Order of values, those that may lead to a call first."""
     rank = next((at for at, kind in enumerate(_USEFUL) if isinstance(value, kind)), len(_USEFUL))
-    return rank, repr(value)
+    return rank, *in_order(value)
 
 
 class Evaluator:
@@ -55,6 +56,7 @@ class Evaluator:
         self.classes = Classes(self)
         self.collected: dict[str, set[Value]] = {}
         self.origins: dict[str, tuple[Ref, Expr]] = {}
+        self._origin_of: dict[int, str] = {}
         self._memo: dict[object, Values] = {}
         self._before: dict[object, Values] = {}
         self._provisional: set[object] = set()
@@ -124,6 +126,7 @@ class Evaluator:
 
     def name(self, ref: Ref, name: str) -> Values:
         """What a name stands for in a scope."""
+        self.index.asked.add(("bind", name))
         return self.kept((ref, name), lambda: self._name(ref, name))
 
     def _name(self, ref: Ref, name: str) -> Values:
@@ -159,6 +162,7 @@ class Evaluator:
     def global_name(self, file: int, name: str) -> Values:
         """What a name stands for at the top level of a file; nothing where it is not bound there."""
         ref = (file, 0)
+        self.index.asked.add(("bind", name))
 
         def work() -> Values:
             found = self._bound(ref, self.index.scope(ref), name)
@@ -221,6 +225,6 @@ class Evaluator:
 
     def origin(self, ref: Ref, expr: Expr) -> str:
         """A name for the place where an object is made."""
-        origin = f"{ref[0]}:{ref[1]}:{id(expr)}"
+        origin = self._origin_of.setdefault(id(expr), f"{len(self._origin_of):07d}")
         self.origins[origin] = (ref, expr)
         return origin

@@ -21,6 +21,7 @@ from llmcost_analyzer.values import (
     Text,
     Value,
     Values,
+    in_order,
 )
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _dict(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
         found = elements_of(found) if key is None else found
         values |= found
         if key is not None and key[0] == "text":
-            keys.extend((key[1], value) for value in sorted(found, key=repr))
+            keys.extend((key[1], value) for value in sorted(found, key=in_order))
     return frozenset((Items(frozenset(values), tuple(keys)),))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from llmcost_analyzer.facts import Expr, FileFacts, Scope, callee_name
 from llmcost_analyzer.values import Ref
@@ -15,11 +15,37 @@ _AROUND: Final = 1000
 """Score of folders around the importer."""
 
 
+_NO_VALUES: Final = frozenset({"def", "class", "module", "member"})
+
+
+_Row = TypeVar("_Row")
+
+
+class Table(dict[str, _Row]):
+    """Rows by name; every name that is asked for is noted, with the name of the table."""
+
+    def __init__(self, table: str, rows: dict[str, _Row], asked: set[tuple[str, str]]) -> None:
+        super().__init__(rows)
+        self._table, self._asked = table, asked
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The rows of a name."""
+        self._asked.add((self._table, name))
+        return super().get(name, default)
+
+
 class Index:
-    """Look-ups over the facts of all files."""
+    """Look-ups over the facts of all files.
+
+    Attributes:
+        asked: names that were looked up, each with what it was looked up as.
+        visited: functions and classes that were looked into. What a result rests on is told by the two.
+    """
 
     def __init__(self, files: Sequence[FileFacts]) -> None:
         self.files = files
+        self.asked: set[tuple[str, str]] = set()
+        self.visited: set[Ref] = set()
         self.defs: dict[str, list[Ref]] = defaultdict(list)
         self.calls: dict[str, list[tuple[Ref, Expr]]] = defaultdict(list)
         self.passed: dict[str, list[tuple[Ref, Expr, int]]] = defaultdict(list)
@@ -30,14 +56,21 @@ class Index:
         self._packages: set[str] = set()
         for number, facts in enumerate(files):
             self._add_file(number, facts)
+        self.defs = Table("def", self.defs, self.asked)
+        self.calls = Table("call", self.calls, self.asked)
+        self.passed = Table("passed", self.passed, self.asked)
+        self.attributes = Table("set", self.attributes, self.asked)
+        self.made_as = Table("made", self.made_as, self.asked)
 
     def scope(self, ref: Ref) -> Scope:
         """The facts of a scope."""
+        if ref[1]:
+            self.visited.add(ref)
         return self.files[ref[0]].scopes[ref[1]]
 
     def parent(self, ref: Ref) -> Ref | None:
         """The scope around, None for a module."""
-        parent = self.scope(ref).parent
+        parent = self.files[ref[0]].scopes[ref[1]].parent
         return None if parent < 0 else (ref[0], parent)
 
     def all_scopes(self) -> Iterable[tuple[Ref, Scope]]:
@@ -139,3 +172,12 @@ def module_parts(path: str) -> list[str]:
         stem = stem.removesuffix(suffix)
     parts = stem.split("/")
     return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
+
+
+def value_names(scope: Scope) -> set[str]:
+    """Names of variables and parameters of a scope, which may hold something callable."""
+    names = {param.name for param in scope.params}
+    for name, exprs in scope.binds.items():
+        if any(expr is not None and expr[0] not in _NO_VALUES for expr in exprs):
+            names.add(name)
+    return names

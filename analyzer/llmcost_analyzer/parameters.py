@@ -79,7 +79,7 @@ def _callers(evaluator: Evaluator, ref: Ref, scope: Scope, owner: Ref | None) ->
     if owner is not None and scope.name in _MAKERS:
         names += ["cls", *(evaluator.index.scope(r).name for r in (owner, *evaluator.classes.subclasses(owner)))]
     if owner is not None and scope.name in _CALLED:
-        names += sorted(evaluator.index.made_as[evaluator.index.scope(owner).name])
+        names += sorted(evaluator.index.made_as.get(evaluator.index.scope(owner).name, ()))
     found = 0
     for caller, call in itertools.islice(_named_calls(evaluator, ref, names), _MOST_LOOKED_AT):
         if caller != ref and _calls(evaluator, caller, call, ref, scope, owner):

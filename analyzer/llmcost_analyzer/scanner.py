@@ -7,7 +7,7 @@ import hashlib
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from llmcost_analyzer.labelers.assign import assign
 from llmcost_analyzer.labelers.choose import Choice as Label
 from llmcost_analyzer.project import Choice, Skipped, Source, find_sources, read_text
 from llmcost_analyzer.reader import facts_of, read_one
+from llmcost_analyzer.reuse import Rests, moved
 from llmcost_analyzer.values import Ref
 from llmcost_analyzer.workers import read_all
 
@@ -29,6 +30,8 @@ FOLDER: Final = ".llmcost"
 _INLINE: Final = 300
 """Up to this many new files are read in this process; starting others takes longer."""
 _MOST_PROCESSES: Final = 8
+_MOST_CHANGED: Final = 50
+"""With more changed files than this the graph is built anew without a look at the changes."""
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how far it is, and of how many."""
@@ -62,13 +65,46 @@ def scan(root: Path, options: Options = Options(), progress: Progress = _silent)
         if kept is not None and kept[0] == print_now and isinstance(kept[1], Scan):
             kept[1].read = 0
             return kept[1]
-        result = _scan(sources, cache, options, progress)
+        result = _reused(sources, cache, kept) or _scan(sources, cache, options, progress)
         cache.keep("scan", (print_now, result))
         return result
     finally:
         cache.close()
         if collecting:
             gc.enable()
+
+
+def _reused(sources: Sequence[Source], cache: Cache, kept: tuple[str, Scan] | None) -> Scan | None:
+    """The last result, where few files changed and none of the changes can matter to more than lines."""
+    changed = cache.changed(sources)
+    rests: Rests | None = cache.kept("rests")
+    if kept is None or rests is None or not changed or len(changed) > _MOST_CHANGED:
+        return None
+    stored = {source.path: cache.stored(source.path) for source in changed}
+    before = [
+        replace(s, size=stored[s.path][0], mtime_ns=stored[s.path][1]) if s.path in stored else s for s in sources
+    ]
+    if fingerprint(before) != kept[0]:
+        return None  # the facts are of a scan that did not come to its end
+    result, rows = kept[1], []
+    for source in changed:
+        old, new = pickle.loads(stored[source.path][2]), facts_of(source)  # noqa: S301 - our own
+        if isinstance(old, Skipped) or isinstance(new, Skipped):
+            return None
+        entries = moved(result, rests, old, new)
+        if entries is None:
+            return None
+        result = replace(result, entries=entries, lines=result.lines + new.lines - old.lines, read=len(changed))
+        rows.append((source, pickle.dumps(new, protocol=5)))
+    _add_hashes(result.entries, {source.path: source for source in sources}, cache)
+    cache.store(rows, [source.path for source in sources])
+    cache.keep("rests", rests)
+    return result
+
+
+def _at(source: Source, stored: tuple[int, int, bytes] | None) -> Source:
+    """A file as it was when its facts were stored."""
+    return source if stored is None else replace(source, size=stored[0], mtime_ns=stored[1])
 
 
 def _scan(sources: Sequence[Source], cache: Cache, options: Options, progress: Progress) -> Scan:
@@ -105,6 +141,7 @@ def _entries(facts: Sequence[FileFacts], sources: Mapping[str, Source], cache: C
     nodes = graph.build()
     chosen = cache.kept("labels") or {}
     labels, used = assign(graph, nodes, chosen)
+    cache.keep("rests", graph.rests())
     if used.keys() != chosen.keys():
         cache.keep("labels", used)
     entries = [_entry(graph, node, labels) for _, node in sorted(nodes.items())]

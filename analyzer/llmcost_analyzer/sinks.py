@@ -108,7 +108,7 @@ class Sinks:
         """Last names of all requests of the table."""
         self.decorator_names = frozenset(path.rsplit(".", 1)[-1] for path in table["decorators"])
         heads = (path.rsplit(".", 1)[-1] for path in table["functions"])
-        self._function_heads = tuple(head.split("*")[0] for head in heads if "*" in head and not head.startswith("*"))
+        self.function_heads = tuple(head.split("*")[0] for head in heads if "*" in head and not head.startswith("*"))
         callables = {name for name, kind in self.kinds.items() if "()" in kind.calls}
         made_by = (path for name in callables for path in rows[name].get("made_by", ()))
         self._callable_roots = tuple({path.split(".")[0].split("*")[0] for path in made_by} - {""})
@@ -122,7 +122,7 @@ class Sinks:
 
     def starts_like_function(self, name: str) -> bool:
         """Whether a name may be that of a request whose last part is a pattern."""
-        return bool(self._function_heads) and name.startswith(self._function_heads)
+        return bool(self.function_heads) and name.startswith(self.function_heads)
 
     def makes_callables(self, module: str) -> bool:
         """Whether an SDK makes objects whose call is a request."""

@@ -90,3 +90,13 @@ Values = frozenset[Value]
 
 NOTHING: Values = frozenset()
 UNKNOWN_PART = "\0"
+
+
+def in_order(value: Value) -> tuple[Ref, str]:
+    """A key for sorting that keeps its order when scopes are added or the process is another."""
+    if isinstance(value, (Function, Class, Instance, Super)):
+        return value.ref, type(value).__name__
+    if isinstance(value, Items):
+        inner = max(map(in_order, value.values), default=((0, 0), ""))
+        return inner[0], f"Items {len(value.values)} {inner[1]}"
+    return (-1, -1), repr(value)

@@ -8,7 +8,7 @@ from typing import Final
 
 from llmcost_analyzer.callgraph import CallGraph
 from llmcost_analyzer.facts import Expr
-from llmcost_analyzer.values import UNKNOWN_PART, Class, Items, Ref, Sdk, Text, Value
+from llmcost_analyzer.values import UNKNOWN_PART, Class, Items, Ref, Sdk, Text, Value, in_order
 
 PROMPT_LENGTH: Final = 24
 """Texts shorter than this are names, keys and roles, not prompts."""
@@ -103,7 +103,7 @@ class Gatherer:
             for value in bound:
                 self.gather(ref, value, depth + 1)
             return
-        for behind in self._evaluator.value(ref, expr):
+        for behind in sorted(self._evaluator.value(ref, expr), key=in_order):
             self._behind(behind, depth + 1)
         if expr[0] != "name":
             self.gather(ref, expr[1], depth + 1)
@@ -111,7 +111,7 @@ class Gatherer:
     def _call(self, ref: Ref, expr: Expr, depth: int) -> None:
         for part in (expr[1], *expr[2], *(value for _, value in expr[3])):
             self.gather(ref, part, depth + 1)
-        for value in self._evaluator.value(ref, expr):
+        for value in sorted(self._evaluator.value(ref, expr), key=in_order):
             if isinstance(value, (Text, Items)):
                 self._behind(value, depth + 1)
 
@@ -134,7 +134,7 @@ class Gatherer:
         if isinstance(value, Text):
             self.found.add_text(value.text.replace(UNKNOWN_PART, " "))
         elif isinstance(value, Items):
-            for item in sorted(value.values, key=repr)[:_MOST_ITEMS]:
+            for item in sorted(value.values, key=in_order)[:_MOST_ITEMS]:
                 self._behind(item, depth + 1)
         elif isinstance(value, Class):
             scope = self._index.scope(value.ref)

@@ -15,7 +15,7 @@ from llmcost_analyzer.frameworks import FRAMEWORKS, Framework
 from llmcost_analyzer.index import Index
 from llmcost_analyzer.reuse import Rests, rests_on
 from llmcost_analyzer.sinks import Sinks
-from llmcost_analyzer.values import Instance, Ref, Sdk
+from llmcost_analyzer.values import Instance, Ref, Sdk, in_turn
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ class CallGraph:
         func = call[1]
         if func is None or func[0] != "attr":
             return
-        for value in self.evaluator.value(ref, func[1]):
+        for value in in_turn(self.evaluator.value(ref, func[1])):
             if isinstance(value, Sdk) and func[2] in self.sinks.kinds[value.kind].collects:
                 into = self.evaluator.collected.setdefault(value.origin, set())
                 for arg in [*call[2], *(v for _, v in call[3])]:
@@ -173,11 +173,11 @@ class CallGraph:
         targets = self._marked(framework, ref)
         if not targets:
             return
-        for name in framework.entries:
+        for name in sorted(framework.entries):
             for caller, call in self.index.calls.get(name, ()):
                 func = call[1]
                 base = func[1] if func is not None and func[0] == "attr" else func
-                for value in self.evaluator.value(caller, base):
+                for value in in_turn(self.evaluator.value(caller, base)):
                     if isinstance(value, Instance) and ref in (
                         value.ref,
                         *self.evaluator.classes.subclasses(value.ref),

@@ -113,7 +113,7 @@ class Candidates:
 
     def _through_attributes(self, names: set[str]) -> Iterator[Call]:
         """``task.delay(...)``, ``tool.invoke(...)``."""
-        for attribute in known.CALLS_FUNCTION:
+        for attribute in sorted(known.CALLS_FUNCTION):
             for caller, call in self._index.calls.get(attribute, ()):
                 func = call[1]
                 if func is not None and func[0] == "attr" and callee_name(func[1]) in names:

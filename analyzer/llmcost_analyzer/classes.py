@@ -20,6 +20,7 @@ from llmcost_analyzer.values import (
     Super,
     Value,
     Values,
+    in_turn,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Classes:
             found = self._bases[ref] = ([], [])
             outside = self._index.parent(ref) or ref
             for base in self._index.scope(ref).bases:
-                for value in self._evaluator.value(outside, base):
+                for value in in_turn(self._evaluator.value(outside, base)):
                     if isinstance(value, Class) and value.ref != ref:
                         found[0].append(value.ref)
                     elif isinstance(value, External):
@@ -137,11 +138,11 @@ class Classes:
         if name.startswith("__"):
             return NOTHING
         out: set[Value] = set()
-        for method in self._in_lineage(self.lineage(base.ref), "__getattr__", base):
+        for method in in_turn(self._in_lineage(self.lineage(base.ref), "__getattr__", base)):
             if isinstance(method, Function):
                 for call in self._index.scope(method.ref).calls:
                     if call[1] == ("name", "getattr") and len(call[2]) > 1:
-                        for inner in self._evaluator.value(method.ref, call[2][0]):
+                        for inner in in_turn(self._evaluator.value(method.ref, call[2][0])):
                             out |= self._evaluator.attribute(inner, name) if inner != base else NOTHING
         return frozenset(out)
 

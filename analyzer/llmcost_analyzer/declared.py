@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llmcost_analyzer import passing as known
 from llmcost_analyzer.facts import Expr, dotted
-from llmcost_analyzer.values import NOTHING, Class, External, Instance, Items, Ref, Sdk, Value, Values
+from llmcost_analyzer.values import NOTHING, Class, External, Instance, Items, Ref, Sdk, Value, Values, in_turn
 
 if TYPE_CHECKING:
     from llmcost_analyzer.evaluate import Evaluator
@@ -25,7 +25,7 @@ def annotated(evaluator: Evaluator, ref: Ref, annotation: Expr | None) -> Values
         return _named_type(evaluator, ref, str(annotation[1]))
     if tag in ("name", "attr"):
         out: set[Value] = set()
-        for value in evaluator.value(ref, annotation):
+        for value in in_turn(evaluator.value(ref, annotation)):
             out |= _instance_of(evaluator, value)
         return frozenset(out)
     return NOTHING

@@ -11,7 +11,7 @@ from llmcost_analyzer import http, shapes
 from llmcost_analyzer import passing as known
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
-from llmcost_analyzer.values import Class, External, Function, Instance, Items, Ref, Sdk, Text, Value
+from llmcost_analyzer.values import Class, External, Function, Instance, Items, Ref, Sdk, Text, Value, in_turn
 
 _RECEIVERS: Final = (("name", "self"), ("name", "cls"))
 _TELLING: Final = 5
@@ -78,7 +78,7 @@ class EffectReader:
         """What a call does."""
         out = Effects()
         values = self.evaluator.value(ref, call[1])
-        for value in values:
+        for value in in_turn(values):
             self._effect_of(ref, call, value, out)
         self._hand_over(ref, call, out)
         if not out.sites and not out.runs:
@@ -91,7 +91,7 @@ class EffectReader:
         """``retry(client.chat.completions.create, ...)``: a method that is a request is handed on to be called."""
         for arg in [*call[2], *(value for _, value in call[3])]:
             if arg is not None and arg[0] == "attr":
-                for value in self.evaluator.value(ref, arg):
+                for value in in_turn(self.evaluator.value(ref, arg)):
                     if isinstance(value, Sdk) and value.path and not out.sites:
                         self._call_sdk(ref, call, value, out)
 
@@ -125,7 +125,7 @@ class EffectReader:
         func = call[1]
         if func is None or func[0] != "attr" or func[1] in _RECEIVERS or out.sites:
             return
-        for value in self.evaluator.value(ref, func[1]):
+        for value in in_turn(self.evaluator.value(ref, func[1])):
             if isinstance(value, Instance):
                 name = self.evaluator.classes.sdk_base(value.ref)
                 kind = self.sinks.kinds[name] if name is not None else None
@@ -135,14 +135,14 @@ class EffectReader:
 
     def _construct(self, value: Class, out: Effects) -> None:
         for name in ("__init__", "__post_init__", "__new__", "model_post_init"):
-            for method in self.evaluator.classes.attribute(Instance(value.ref, exact=True), name):
+            for method in in_turn(self.evaluator.classes.attribute(Instance(value.ref, exact=True), name)):
                 if isinstance(method, Function):
                     out.runs.add(method.ref)
 
     def _call_instance(self, ref: Ref, call: Expr, value: Instance, out: Effects) -> None:
         found = False
         for name in ("__call__", "forward"):
-            for method in self.evaluator.classes.attribute(value, name):
+            for method in in_turn(self.evaluator.classes.attribute(value, name)):
                 if isinstance(method, Function):
                     out.runs.add(method.ref)
                     found = True
@@ -192,7 +192,7 @@ class EffectReader:
 
     def _collected_functions(self, value: Sdk) -> set[Ref]:
         out: set[Ref] = set()
-        for item in self.evaluator.collected.get(value.origin, ()):
+        for item in in_turn(frozenset(self.evaluator.collected.get(value.origin, ()))):
             out |= set(self._runnable(item))
         return out
 
@@ -202,11 +202,11 @@ class EffectReader:
             yield value.ref
         elif isinstance(value, Instance):
             for name in ("__call__", "run", "forward", "invoke"):
-                for method in self.evaluator.classes.attribute(value, name):
+                for method in in_turn(self.evaluator.classes.attribute(value, name)):
                     if isinstance(method, Function):
                         yield method.ref
         elif isinstance(value, Items):
-            for item in value.values:
+            for item in in_turn(value.values):
                 yield from self._runnable(item)
 
     def _run_arguments(self, ref: Ref, call: Expr, out: Effects) -> None:
@@ -214,7 +214,7 @@ class EffectReader:
         for arg in [*call[2], *(value for _, value in call[3])]:
             if arg is None or arg[0] in ("call", "text"):
                 continue
-            for value in self.evaluator.value(ref, arg[1] if arg[0] == "star" else arg):
+            for value in in_turn(self.evaluator.value(ref, arg[1] if arg[0] == "star" else arg)):
                 if isinstance(value, Function):
                     out.runs.add(value.ref)
                 elif isinstance(value, Sdk) and value.path:
@@ -314,7 +314,7 @@ class EffectReader:
         outside = self.index.parent(ref) or ref
         for decorator in scope.decorators:
             expr = decorator[1] if decorator is not None and decorator[0] == "call" else decorator
-            for value in self.evaluator.value(outside, expr):
+            for value in in_turn(self.evaluator.value(outside, expr)):
                 if isinstance(value, External):
                     operation = self.sinks.decorator(value.path)
                     if operation:

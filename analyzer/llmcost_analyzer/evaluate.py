@@ -30,6 +30,7 @@ from llmcost_analyzer.values import (
     Value,
     Values,
     in_order,
+    in_turn,
 )
 
 _DEPTH: Final = 60
@@ -200,7 +201,7 @@ class Evaluator:
     def method_result(self, instance: Instance, name: str) -> Values:
         """What calling a method of an instance gives, by name."""
         out: set[Value] = set()
-        for value in self.classes.attribute(instance, name):
+        for value in in_turn(self.classes.attribute(instance, name)):
             if isinstance(value, Function):
                 out |= self.returned(value.ref)
         return frozenset(out)
@@ -208,7 +209,7 @@ class Evaluator:
     def elements(self, values: Values) -> Values:
         """What iterating over any of the values gives."""
         out: set[Value] = set(elements_of(values))
-        for value in values:
+        for value in in_turn(values):
             if isinstance(value, Instance):
                 out |= elements_of(self.method_result(value, "__iter__"))
         return frozenset(out)

@@ -22,6 +22,7 @@ from llmcost_analyzer.values import (
     Value,
     Values,
     in_order,
+    in_turn,
 )
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ _MOST_TEXTS: Final = 6
 
 def _attr(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
     out: set[Value] = set()
-    for base in evaluator.value(ref, expr[1]):
+    for base in in_turn(evaluator.value(ref, expr[1])):
         out |= evaluator.attribute(base, expr[2])
     return frozenset(out)
 
 
 def _call(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
     out: set[Value] = set()
-    for func in evaluator.value(ref, expr[1]):
+    for func in in_turn(evaluator.value(ref, expr[1])):
         out |= evaluator.result(ref, func, expr)
     return frozenset(out)
 
@@ -47,7 +48,7 @@ def _call(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
 def _item(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
     key = expr[2]
     out: set[Value] = set()
-    for base in evaluator.value(ref, expr[1]):
+    for base in in_turn(evaluator.value(ref, expr[1])):
         if isinstance(base, Items):
             out |= by_key(base, key)
         elif isinstance(base, External):
@@ -135,7 +136,7 @@ def _nth(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
 
 def _enter(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
     out: set[Value] = set()
-    for value in evaluator.value(ref, expr[1]):
+    for value in in_turn(evaluator.value(ref, expr[1])):
         if isinstance(value, Items):
             out |= value.values
         elif isinstance(value, Instance):

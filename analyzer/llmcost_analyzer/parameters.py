@@ -10,7 +10,7 @@ from llmcost_analyzer import declared
 from llmcost_analyzer import passing as known
 from llmcost_analyzer.classes import OF_CLASS, STATIC, decorator_names
 from llmcost_analyzer.facts import Expr, Param, Scope, dotted
-from llmcost_analyzer.values import NOTHING, Class, Function, Instance, Items, Ref, Sdk, Value, Values
+from llmcost_analyzer.values import NOTHING, Class, Function, Instance, Items, Ref, Sdk, Value, Values, in_turn
 
 if TYPE_CHECKING:
     from llmcost_analyzer.evaluate import Evaluator
@@ -110,7 +110,7 @@ def _calls(evaluator: Evaluator, caller: Ref, call: Expr, ref: Ref, scope: Scope
     if not _ambiguous(evaluator, scope, owner):
         return True
     values = evaluator.value(caller, call[1])
-    for value in values:
+    for value in in_turn(values):
         if isinstance(value, Function) and value.ref == ref:
             return True
         if scope.name in _CALLED and isinstance(value, Instance) and owner is not None:
@@ -133,5 +133,5 @@ def _handed_on(evaluator: Evaluator, ref: Ref, scope: Scope, param: Param, at: i
         name = dotted(call[1]).rsplit(".", 1)[-1]
         if name not in known.HANDS_ON or place < 0:
             continue
-        if any(isinstance(v, Function) and v.ref == ref for v in evaluator.value(caller, call[2][place])):
+        if any(isinstance(v, Function) and v.ref == ref for v in in_turn(evaluator.value(caller, call[2][place]))):
             yield evaluator.argument(caller, call, place + 1 + at, param.name)

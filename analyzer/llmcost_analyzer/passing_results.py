@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 from llmcost_analyzer import imports, passing
 from llmcost_analyzer.facts import Expr
-from llmcost_analyzer.values import NOTHING, Class, External, Function, Instance, Items, Ref, Super, Text, Value, Values
+from llmcost_analyzer.values import (
+    NOTHING,
+    Class,
+    External,
+    Function,
+    Instance,
+    Items,
+    Ref,
+    Super,
+    Text,
+    Value,
+    Values,
+    in_turn,
+)
 
 if TYPE_CHECKING:
     from llmcost_analyzer.evaluate import Evaluator
@@ -54,8 +67,8 @@ def _super(evaluator: Evaluator, ref: Ref, _call: Expr) -> Values:
 
 def _getattr(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
     out: set[Value] = set(evaluator.union(ref, call[2][2:3]))
-    names = [v.text for v in _second(evaluator, ref, call) if isinstance(v, Text)]
-    for base in _first(evaluator, ref, call):
+    names = sorted(v.text for v in _second(evaluator, ref, call) if isinstance(v, Text))
+    for base in in_turn(_first(evaluator, ref, call)):
         for name in names:
             out |= evaluator.attribute(base, name)
     return frozenset(out)
@@ -74,7 +87,7 @@ def _default(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
 def _called(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
     """``to_thread(f, ...)``: what ``f`` returns."""
     out: set[Value] = set()
-    for func in _first(evaluator, ref, call):
+    for func in in_turn(_first(evaluator, ref, call)):
         out |= evaluator.result(ref, func, call)
     return frozenset(out)
 
@@ -97,7 +110,7 @@ def _texts(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
 def _imported(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
     """``import_module("a.b")``; a class's full name gives the class."""
     out: set[Value] = set()
-    for value in _first(evaluator, ref, call):
+    for value in in_turn(_first(evaluator, ref, call)):
         if isinstance(value, Text) and value.text.replace(".", "").replace("_", "").isalnum():
             head, _, last = value.text.rpartition(".")
             found = imports.member_of(evaluator, head, last, ref[0]) if head else NOTHING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 Ref = tuple[int, int]
@@ -97,6 +98,11 @@ def in_order(value: Value) -> tuple[Ref, str]:
     if isinstance(value, (Function, Class, Instance, Super)):
         return value.ref, type(value).__name__
     if isinstance(value, Items):
-        inner = max(map(in_order, value.values), default=((0, 0), ""))
-        return inner[0], f"Items {len(value.values)} {inner[1]}"
+        inner = sorted(map(in_order, value.values))
+        return inner[-1][0] if inner else (0, 0), f"Items {inner}"
     return (-1, -1), repr(value)
+
+
+def in_turn(values: Values) -> Iterable[Value]:
+    """The values in an order that is the same in every process: what is met first may decide what is met later."""
+    return values if len(values) < 2 else sorted(values, key=in_order)

@@ -1,0 +1,137 @@
+"""A scan after edits gives exactly what a scan from scratch gives, whether the last result was kept or not."""
+
+import random
+from pathlib import Path
+
+import pytest
+from analyzer_projects import write
+
+from llmcost_analyzer import scanner
+from llmcost_analyzer.entries import Entry
+from llmcost_analyzer.scanner import Options, scan
+
+PROJECT = {
+    "llm.py": """from openai import OpenAI
+
+client = OpenAI()
+
+
+def ask(prompt):
+    return client.responses.create(input=prompt)
+""",
+    "work.py": """from llm import ask
+
+
+def summarize(text):
+    return ask(f'Summarize: {text}')
+
+
+def total(rows):
+    return sum(rows)
+""",
+    "store.py": """import json
+
+
+class Store:
+    def save(self, row):
+        return json.dumps(row)
+
+    def load(self):
+        return []
+""",
+    "main.py": """from store import Store
+from work import summarize
+
+
+def main():
+    Store().save(summarize('x'))
+
+
+main()
+""",
+    "plain.py": """LIMIT = 3
+
+
+def clip(value):
+    print(value)
+    return min(value, LIMIT)
+
+
+names = [lambda x: x, clip]
+""",
+}
+LINES = (
+    "# a comment",
+    "",
+    "OTHER = 1",
+    "def added(row):\n    print(row)\n    return row",
+    "def ask(prompt):\n    return prompt",
+    "def more(text):\n    from work import summarize\n    return summarize(text)",
+    "from llm import client",
+    "client = None",
+    "summarize = print",
+    "class Store:\n    def save(self, row):\n        from llm import ask\n        return ask(row)",
+    "import threading\ndef start():\n    threading.Thread(target=clip).start()",
+    "def clip(value):\n    from llm import client\n    return client.responses.create(input=value)",
+    "later = [lambda: ask('x')]",
+)
+
+
+def edit(text: str, chance: random.Random) -> str:
+    """One line, function or class put between two others at the top level, or one line taken out."""
+    blocks = text.split("\n\n\n")
+    if chance.random() < 0.2 and len(blocks) > 1:
+        blocks.pop(chance.randrange(1, len(blocks)))
+    elif chance.random() < 0.3:
+        return text.replace("    return ", chance.choice(["    print(1)\n    return ", "    x = 2\n    return "]), 1)
+    else:
+        blocks.insert(chance.randrange(len(blocks) + 1), chance.choice(LINES))
+    return "\n\n\n".join(blocks)
+
+
+def plain(entries: list[Entry]) -> list[str]:
+    return [repr(entry) for entry in entries]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_edits_give_the_map_of_a_cold_scan(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    write(tmp_path, PROJECT)
+    scan(tmp_path)
+    for _ in range(8):
+        path = tmp_path / chance.choice(sorted(PROJECT))
+        path.write_text(edit(path.read_text(encoding="utf-8"), chance), encoding="utf-8")
+        warm, cold = scan(tmp_path), scan(tmp_path, Options(cache=False))
+        assert plain(warm.entries) == plain(cold.entries)
+        assert (warm.lines, warm.files) == (cold.lines, cold.files)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("plain.py", "LIMIT = 3", "# how many\nLIMIT = 3"),
+        ("plain.py", "    print(value)\n", "    print(value)\n    print(value, 2)\n"),
+        ("work.py", "\n\ndef summarize", "\n\ndef new(a):\n    return a\n\n\ndef summarize"),
+        ("llm.py", "client = OpenAI()", "client = OpenAI()  # the one\nTIMES = 3"),
+    ],
+)
+def test_a_change_that_touches_nothing_builds_no_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, old: str, new: str
+) -> None:
+    write(tmp_path, PROJECT)
+    scan(tmp_path)
+    path = tmp_path / name
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    cold = scan(tmp_path, Options(cache=False))
+    monkeypatch.delattr(scanner, "CallGraph")
+    assert plain(scan(tmp_path).entries) == plain(cold.entries)
+
+
+def test_a_change_that_matters_builds_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, PROJECT)
+    scan(tmp_path)
+    path = tmp_path / "work.py"
+    path.write_text(path.read_text(encoding="utf-8").replace("sum(rows)", "ask(rows)"), encoding="utf-8")
+    monkeypatch.delattr(scanner, "CallGraph")
+    with pytest.raises(NameError):
+        scan(tmp_path)

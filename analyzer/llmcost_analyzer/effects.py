@@ -175,8 +175,9 @@ class EffectReader:
         if any(isinstance(v, Text) and v.text.upper() in ("GET", "DELETE", "HEAD") for v in method):
             return
         texts = [v.text for v in self.evaluator.argument(ref, call, at, "url") if isinstance(v, Text)]
-        if any(http.is_model_address(text) for text in texts):
-            out.sites.append(self._site(ref, call, "http", "chat"))
+        addresses = sorted(text for text in texts if http.is_model_address(text))
+        if addresses:
+            out.sites.append(self._site(ref, call, "http", http.operation(addresses[0])))
 
     def _call_sdk(self, ref: Ref, call: Expr, value: Sdk, out: Effects) -> None:
         kind = self.sinks.kinds[value.kind]

@@ -25,7 +25,9 @@ def _any(alternatives: Iterable[str]) -> str:
 SENDERS: Final = _places("senders")
 UNKNOWN_SENDERS: Final = _places("unknown_senders")
 _HOST: Final = re.compile(rf"^(?:\0|https?|wss?)?:?/*\0?(?:{_any(_TABLE['hosts'])})")
+_ADDRESS: Final = re.compile(_any(_TABLE["addresses"]))
 _PATH: Final = re.compile(rf"(?:{_any(_TABLE['paths'])})(?:\b|$)")
+_OPERATIONS: Final = tuple((name, re.compile(pattern)) for name, pattern in _TABLE["operations"].items())
 _NO_CALL: Final = re.compile(_any(_TABLE["no_calls"]))
 
 
@@ -33,4 +35,10 @@ def is_model_address(text: str) -> bool:
     """Whether an address, in which unknown parts are null characters, is a model's: by host, or by a telling path."""
     if _NO_CALL.search(text):
         return False
-    return bool(_HOST.match(text) or _PATH.search(text.split("?", maxsplit=1)[0]))
+    path = text.split("?", maxsplit=1)[0]
+    return bool(_HOST.match(text) or _ADDRESS.match(path) or _PATH.search(path))
+
+
+def operation(text: str) -> str:
+    """What a request to a model's address is, by its path."""
+    return next((name for name, pattern in _OPERATIONS if pattern.search(text)), "chat")

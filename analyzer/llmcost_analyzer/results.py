@@ -77,6 +77,8 @@ def _container_result(evaluator: Evaluator, ref: Ref, func: Method, call: Expr) 
     if isinstance(owner, Text):
         if func.name in _SPLITS:
             return frozenset((Items(_split(owner.text, call)),))
+        if func.name == "replace" and len(call[2]) > 1 and _literal(call[2][0]) and _literal(call[2][1]):
+            return frozenset((Text(owner.text.replace(call[2][0][1], call[2][1][1])),))
         if func.name in known.SAME_TEXT:
             return frozenset((owner,))
         return frozenset((Text(owner.text.split("{")[0] + UNKNOWN_PART),)) if func.name == "format" else NOTHING
@@ -96,6 +98,10 @@ def _by_argument(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
         if isinstance(value, Text) and value.text in evaluator.sinks.by_argument:
             out.add(Sdk(evaluator.sinks.by_argument[value.text], "", evaluator.origin(ref, call)))
     return frozenset(out) or frozenset((External("boto3.client()"),))
+
+
+def _literal(expr: Expr | None) -> bool:
+    return expr is not None and expr[0] == "text"
 
 
 def _short(path: str) -> str:

@@ -25,3 +25,29 @@ def test_a_client_on_self_is_followed(tmp_path: Path, program: Path) -> None:
 @pytest.mark.parametrize("program", programs("none"), ids=lambda path: path.stem)
 def test_what_is_no_call_is_left_out(tmp_path: Path, program: Path) -> None:
     assert found(tmp_path, {"app.py": program.read_text(encoding="utf-8")}) == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "operation"),
+    [
+        ("https://api.openai.com/v1/chat/completions", "chat"),
+        ("https://api.openai.com/v1/audio/transcriptions", "transcription"),
+        ("https://api.openai.com/v1/images/generations", "image_generation"),
+        ("https://api.elevenlabs.io/v1/text-to-speech/voice", "speech"),
+        ("http://localhost:11434/api/embed", "embeddings"),
+        ("https://api.jina.ai/v1/rerank", "rerank"),
+    ],
+)
+def test_the_path_of_a_request_says_what_it_does(tmp_path: Path, address: str, operation: str) -> None:
+    code = f'import requests\nURL = "{address}"\ndef f(body):\n    return requests.post(URL, json=body)\n'
+    assert [site.operation for site in found(tmp_path, {"app.py": code})["f"].call_sites] == [operation]
+
+
+def test_an_address_made_from_another_is_followed(tmp_path: Path) -> None:
+    code = """
+import requests
+CHAT = "https://gateway.example/v1/chat/completions"
+def f(body):
+    return requests.post(CHAT.replace("chat/completions", "audio/transcriptions"), files=body)
+"""
+    assert [site.operation for site in found(tmp_path, {"app.py": code})["f"].call_sites] == ["transcription"]

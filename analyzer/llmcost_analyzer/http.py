@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any, Final
 
+from llmcost.providers import hosts
+
 _TABLE: Final[Mapping[str, Any]] = tomllib.loads(
     resources.files("llmcost_analyzer").joinpath("http.toml").read_text(encoding="utf-8")
 )
@@ -24,7 +26,8 @@ def _any(alternatives: Iterable[str]) -> str:
 
 SENDERS: Final = _places("senders")
 UNKNOWN_SENDERS: Final = _places("unknown_senders")
-_HOST: Final = re.compile(rf"^(?:\0|https?|wss?)?:?/*\0?(?:{_any(_TABLE['hosts'])})")
+_HOSTS: Final = (*(re.escape(host).replace(r"\*", r"[\w\0.{}-]*") for host in hosts()), *_TABLE["hosts"])
+_HOST: Final = re.compile(rf"^(?:\0|https?|wss?)?:?/*\0?(?:{_any(_HOSTS)})")
 _ADDRESS: Final = re.compile(_any(_TABLE["addresses"]))
 _PATH: Final = re.compile(rf"(?:{_any(_TABLE['paths'])})(?:\b|$)")
 _OPERATIONS: Final = tuple((name, re.compile(pattern)) for name, pattern in _TABLE["operations"].items())

@@ -1,8 +1,8 @@
 """Providers: which hosts and paths are calls of models, and where their requests and responses say what."""
 
-from llmcost.providers.loading import names, registry
+from llmcost.providers.loading import hosts, names, registry
 from llmcost.providers.matching import Endpoint, Registry
 from llmcost.providers.requests import RequestFacts
 from llmcost.providers.responses import ResponseFacts
 
-__all__ = ["Endpoint", "Registry", "RequestFacts", "ResponseFacts", "names", "registry"]
+__all__ = ["Endpoint", "Registry", "RequestFacts", "ResponseFacts", "hosts", "names", "registry"]

@@ -36,6 +36,13 @@ def names() -> frozenset[str]:
     return frozenset(name for each in found for name in (each.name, *each.compatible.values())) - {COMPATIBLE}
 
 
+@lru_cache(maxsize=1)
+def hosts() -> tuple[str, ...]:
+    """All hosts of models that are known, in order; ``*`` stands for any part of a name."""
+    found = {host for _, document in _packaged() for key in ("hosts", "compatible") for host in document.get(key, ())}
+    return tuple(sorted(found))
+
+
 @lru_cache(maxsize=8)
 def _registry(hosts: tuple[tuple[str, str], ...], extra: tuple[Path, ...]) -> Registry:
     made = Registry(lambda: _providers(extra), dict(hosts))

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from analyzer_projects import found
 
+from llmcost.providers import hosts
+from llmcost_analyzer.http import is_model_address
+
 PROGRAMS = Path(__file__).resolve().parents[2] / "fixtures" / "analyzer"
 
 
@@ -51,3 +54,10 @@ def f(body):
     return requests.post(CHAT.replace("chat/completions", "audio/transcriptions"), files=body)
 """
     assert [site.operation for site in found(tmp_path, {"app.py": code})["f"].call_sites] == ["transcription"]
+
+
+def test_hosts_of_the_providers_are_written_once() -> None:
+    known = [host for host in hosts() if "*" not in host]
+    assert len(known) > 80
+    assert [host for host in known if not is_model_address(f"https://{host}/v1/anything")] == []
+    assert not is_model_address("https://example.com/v1/anything")

@@ -114,7 +114,7 @@ def choose(evidence: Evidence, callees: Mapping[str, float]) -> Choice:
 
 
 def _names(rule: Rule, evidence: Evidence, scores: dict[str, _Score]) -> None:
-    generic = bool(_GENERIC.match(evidence.function))
+    generic = bool(_GENERIC.match(evidence.function)) or _named_plainly(evidence)
     for place, weight in _NAME_PLACES:
         found = rule.in_names(getattr(evidence, place))
         if found:
@@ -157,7 +157,8 @@ def _operations(evidence: Evidence, scores: dict[str, _Score]) -> None:
 
 def _signals(evidence: Evidence, scores: dict[str, _Score]) -> None:
     if evidence.keywords & {"tools", "functions", "tool_choice", "function_call", "mcp_servers"}:
-        scores["tool_use"].add(2.0, "passes tools")
+        forwarded = _named_plainly(evidence) and "tools" in evidence.params.split()
+        scores["tool_use"].add(0.5 if forwarded else 2.0, "passes tools")
     if evidence.reads & {"tool_calls", "function_call", "function_calls", "bind_tools"}:
         scores["tool_use"].add(2.5, "handles tool calls")
     if evidence.libraries & _TEAM_LIBRARIES:
@@ -191,16 +192,21 @@ def _retrieval(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[s
         scores["question_answering"].points *= 0.7
 
 
+def _named_plainly(evidence: Evidence) -> bool:
+    """The name says no more than "call the model"; so does none."""
+    return not set(evidence.function.split()) - PLAIN_WORDS
+
+
 def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str, float]) -> None:
     """A function that forwards any prompt: its name says no more than "call the model"."""
     if callees or not evidence.operations <= _PLAIN_OPERATIONS:
         return
-    named_plainly = not set(evidence.function.split()) - PLAIN_WORDS
     around = evidence.owner if evidence.own_prompt else f"{evidence.owner} {evidence.module}"
     adapts = bool(_PROVIDER.search(around))
+    only_wrappers = not evidence.operations and not evidence.own_prompt
     points = 0.0
-    if named_plainly and evidence.function and (adapts or evidence.forwards):
-        points += 6.0 * adapts + 3.0 * evidence.forwards + 3.0 * (not evidence.own_prompt)
+    if _named_plainly(evidence) and evidence.function and (adapts or evidence.forwards or only_wrappers):
+        points += 6.0 * (adapts or only_wrappers) + 3.0 * evidence.forwards + 3.0 * (not evidence.own_prompt)
     elif not evidence.own_prompt and evidence.forwards:
         points += 2.0 + 2.5 * adapts
     if points:

@@ -42,3 +42,22 @@ def test_the_label_says_what_the_function_is_for(tmp_path: Path, code: str, labe
     entries = found(tmp_path, {"app.py": HEAD + code})
     name = code.removeprefix("\ndef ").partition("(")[0]
     assert entries[name].label == label
+
+
+ADAPTERS = """
+import openai
+client = openai.OpenAI()
+def chat_completion_with_backoff(messages, model_name):
+    return client.chat.completions.create(model=model_name, messages=messages)
+def send_message_to_model(messages, model_name, tools=None):
+    return client.chat.completions.create(model=model_name, messages=messages, tools=tools)
+def check_if_safe_prompt(text):
+    return send_message_to_model([{"role": "user", "content": text}], "m")
+"""
+
+
+def test_an_adapter_of_a_provider_has_no_task_of_its_own(tmp_path: Path) -> None:
+    entries = found(tmp_path, {"app/openai_utils.py": ADAPTERS})
+    assert entries["chat_completion_with_backoff"].label == "llm_wrapper"
+    assert entries["send_message_to_model"].label == "llm_wrapper"
+    assert entries["check_if_safe_prompt"].label == "moderation"

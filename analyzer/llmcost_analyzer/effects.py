@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -177,7 +178,8 @@ class EffectReader:
         texts = [v.text for v in self.evaluator.argument(ref, call, at, "url") if isinstance(v, Text)]
         addresses = sorted(text for text in texts if http.is_model_address(text))
         if addresses:
-            out.sites.append(self._site(ref, call, "http", http.operation(addresses[0])))
+            operation, _ = Counter(map(http.operation, addresses)).most_common(1)[0]
+            out.sites.append(self._site(ref, call, "http", operation))
 
     def _call_sdk(self, ref: Ref, call: Expr, value: Sdk, out: Effects) -> None:
         kind = self.sinks.kinds[value.kind]

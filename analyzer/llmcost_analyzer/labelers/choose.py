@@ -60,6 +60,8 @@ _GUESS: Final = 0.2
 """A rule's label below this confidence says less than the function's own name."""
 _NAMED: Final = 0.2
 """Confidence of a label that is the project's own name for the function."""
+_MOST_WORDS: Final = 4
+"""Words of a name that make a label; more would fill a report's column."""
 _VERB: Final = 1.35
 """The first word of a function's name is its verb,"""
 _NOUN: Final = 1.2
@@ -234,4 +236,5 @@ def _feature(evidence: Evidence) -> str:
 
 
 def _telling(name: str) -> str:
-    return "" if _GENERIC.match(name) else "_".join(word for word in name.split() if word not in PLAIN_WORDS)
+    words = [word for word in name.split() if word not in PLAIN_WORDS]
+    return "" if _GENERIC.match(name) else "_".join(words[:_MOST_WORDS])

@@ -37,6 +37,8 @@ SERIES: Final = ("global", "label", "model", "user")
 """Scopes whose spending is kept as a series, for forecasts and anomalies."""
 
 RENEW_EVERY_S: Final = 120.0
+LOOK_EVERY_S: Final = 5.0
+"""A limit that is set while programs run counts in all of them after so many seconds."""
 
 
 _NO_OPTION: Final = Option((), ())
@@ -79,6 +81,7 @@ class Controller:
         self._may_be_quick = not (callbacks.asks or self._offers.may_degrade)
         self._told = Told(ledger)
         self._renewed: dict[str, float] = {}
+        self._look_at = 0.0
         self.status = StatusReader(self.budgets, ledger, self.planner)
 
     @property
@@ -122,8 +125,17 @@ class Controller:
             return await asyncio.to_thread(self._decided, admission, wanted[0], offers, heard)
         return self._decided(admission, wanted[0], offers, heard)
 
+    def look(self, now: float) -> None:
+        """Take in the limits that people have set meanwhile; asks the ledger at most every few seconds."""
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY_S
+            limits = attempt(self.ledger.limits)
+            if not isinstance(limits, LedgerFailure):
+                self.planner.use(limits)
+
     def _quickly(self, admission: Admission) -> Verdict | None:
         """The everyday call: one model, a known price, and budgets of money alone. None for every other call."""
+        self.look(admission.started)
         plan = self.planner.plan(admission.values, admission.started, admission.model)
         quote = admission.quote
         if not plan.plain or not plan.lines or not quote.has_price:
@@ -155,6 +167,7 @@ class Controller:
         open_offers = [offer for offer in offers if not offer.stated or not offer.ruled_out]
         if not open_offers or (heard and most_severe(decision.action for decision in heard) == "block"):
             return self._blocked(admission, (*heard, *wanted.stated))
+        self.look(admission.started)  # in the thread that may wait; what has changed counts from the next call on
         request = Request(admission.call_id, tuple([offer.option for offer in open_offers]))
         answer = attempt(self.ledger.reserve, request)
         return self._answered(admission, open_offers, answer, heard, wanted)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from llmcost.control.budget import SHORT_LIFE_S, SHORT_SCOPES, Budget, Limits
 from llmcost.control.ledger import Counter
-from llmcost.control.money import nano_of_limit
+from llmcost.control.money import Usd, nano_of_limit
 from llmcost.control.windows import FOREVER, WINDOWS, Window, rolling, seconds_of
 
 GRACE_S: Final = 86_400
@@ -18,6 +18,8 @@ GRACE_S: Final = 86_400
 
 _MOST_PLANS: Final = 20_000
 _GLOBAL: Final = ""
+ANY: Final = "*"
+"""Stands for every value of a scope that the settings name no limits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,20 @@ class Planner:
         self._scopes = tuple(dict.fromkeys(budget.scope for budget in budgets if budget.scope != "global"))
         self._windows: dict[tuple[str, str], Window] = {}
         self._plans: dict[tuple[str | None, ...], Plan] = {}
+        self._set: Mapping[str, int] = {}
+
+    def use(self, limits: Mapping[str, int]) -> None:
+        """Let limits that were set while the program runs (nano-dollars, by :func:`key_of`) take the place of those in
+        the settings. Under the value :data:`ANY` one stands for all values that the settings do not name."""
+        if limits != self._set:
+            self._set = limits
+            self._plans.clear()
+
+    def _limit(self, budget: Budget, value: str, kind: str, usd: Usd) -> int:
+        found = self._set.get(key_of(budget, value, kind)) if self._set else None
+        if found is None and self._set and value not in budget.overrides:
+            found = self._set.get(key_of(budget, ANY, kind))
+        return nano_of_limit(usd) if found is None else found
 
     def plan(self, values: Mapping[str, str], at: float, model: str | None = None) -> Plan:
         """The plan for a call that starts at ``at``. ``model``, where given, answers the scope of that name."""
@@ -146,13 +162,14 @@ class Planner:
     def _lines(self, budget: Budget, value: str, limits: Limits, at: float) -> list[Line]:
         zone = self._zones[budget.name]
         lines = [
-            _line(budget, value, kind, self._window(kind, zone, at), nano_of_limit(usd), at)
+            _line(budget, value, kind, self._window(kind, zone, at), self._limit(budget, value, kind, usd), at)
             for kind, usd in limits.amounts().items()
         ]
         for text, usd in limits.rolling.items():
             length = seconds_of(text)
             slot, first = rolling(at, length)
-            line = _line(budget, value, f"rolling {text}", slot, nano_of_limit(usd), at)
+            kind = f"rolling {text}"
+            line = _line(budget, value, kind, slot, self._limit(budget, value, kind, usd), at)
             counter = replace(line.counter, first=first, until=slot.end + length + GRACE_S)
             lines.append(replace(line, counter=counter, length=length))
         if limits.max_calls is not None:

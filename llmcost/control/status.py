@@ -85,6 +85,7 @@ class StatusReader:
 
     def judged(self, values: Mapping[str, str], amount: int) -> tuple[Decision, ...]:
         """What each budget that applies would say to a call of ``amount`` nano-dollars, the most severe first."""
+        self._look()
         now = self._ledger.now()
         plan = self._planner.plan(values, now)
         states = attempt(self._ledger.states, plan.counters)
@@ -106,6 +107,7 @@ class StatusReader:
             values: scope to value; None shows global budgets and every override.
             more: further values, each with those of its own.
         """
+        self._look()
         now = self._ledger.now()
         groups = (*self._groups(values or {}), *more)
         lines = [line for group in groups for line in self._planner.plan(group, now).lines]
@@ -114,6 +116,11 @@ class StatusReader:
         if isinstance(states, LedgerFailure):
             return [_standing(line, NOTHING, now, verified=False) for line in unique]
         return [_standing(line, state, now) for line, state in zip(unique, states, strict=True)]
+
+    def _look(self) -> None:
+        limits = attempt(self._ledger.limits)
+        if not isinstance(limits, LedgerFailure):
+            self._planner.use(limits)
 
     def _groups(self, values: Mapping[str, str]) -> Iterable[Mapping[str, str]]:
         yield values

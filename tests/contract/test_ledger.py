@@ -259,6 +259,20 @@ def test_ended_windows_are_forgotten_but_not_with_a_hold(bench: Bench) -> None:
     assert ledger.states([ended, with_hold, open_window]) == ((0, 0, 0), (0, 10, 1), (10, 0, 1))
 
 
+def test_a_limit_that_is_set_is_seen_by_all(bench: Bench) -> None:
+    one, other = bench.open(), bench.open()
+    if bench.name == "memory":
+        other = one
+    assert other.limits() == {}
+    one.set_limit("b|user=u_1|daily", 7 * 10**9)
+    one.set_limit("b|user=%|daily", 0)
+    assert other.limits() == {"b|user=u_1|daily": 7 * 10**9, "b|user=%|daily": 0}
+    other.set_limit("b|user=u_1|daily", 8 * 10**9)
+    other.set_limit("b|user=%|daily", None)
+    other.set_limit("never there", None)
+    assert one.limits() == {"b|user=u_1|daily": 8 * 10**9}
+
+
 def test_an_incident_is_claimed_once(bench: Bench) -> None:
     one, other = bench.open(), bench.open()
     if bench.name == "memory":

@@ -7,7 +7,7 @@ source of forecasts and anomalies. Times are Unix seconds by the ledger's own cl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -199,6 +199,12 @@ class Ledger(Protocol):
 
     def reset(self, prefix: str) -> int:
         """Set spent and calls to 0 where a counter's key starts with ``prefix``; holds stay. Returns how many slots."""
+
+    def limits(self) -> Mapping[str, int]:
+        """Limits in nano-dollars that people have set while programs run, by the key of a counter."""
+
+    def set_limit(self, key: str, nano: int | None) -> None:
+        """Set such a limit for every process; None takes it back."""
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """Add sums to counters and series that were lost; once by name. False where that was done before."""

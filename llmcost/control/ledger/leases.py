@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from llmcost.control.ledger.contract import (
@@ -176,6 +176,14 @@ class LeasedLedger:
     def reset(self, prefix: str) -> int:
         """See the contract."""
         return self._inner.reset(prefix)
+
+    def limits(self) -> Mapping[str, int]:
+        """See the contract."""
+        return self._inner.limits()
+
+    def set_limit(self, key: str, nano: int | None) -> None:
+        """See the contract. Slices that are open stay as large as they are."""
+        self._inner.set_limit(key, nano)
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from llmcost.control.ledger.contract import (
@@ -72,6 +72,7 @@ class MemoryLedger:
         self._kept: dict[str, Option] = {}
         self._series: dict[str, dict[int, list[int]]] = {}
         self._claims: dict[str, float] = {}
+        self._limits: dict[str, int] = {}
         self._expired = Expired(0, 0)
         self._next_expiry = 0.0
         self._next_tidy = 0.0
@@ -196,6 +197,18 @@ class MemoryLedger:
             for row in rows:
                 row.state = (0, row.state[1], 0)
             return len(rows)
+
+    def limits(self) -> Mapping[str, int]:
+        """See the contract."""
+        with self._lock:
+            return dict(self._limits)
+
+    def set_limit(self, key: str, nano: int | None) -> None:
+        """See the contract."""
+        with self._lock:
+            self._limits.pop(key, None)
+            if nano is not None:
+                self._limits[key] = nano
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""

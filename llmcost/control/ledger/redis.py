@@ -141,6 +141,28 @@ class RedisLedger:
             raise self._failure(exc) from exc
         return slots
 
+    def limits(self) -> Mapping[str, int]:
+        """See the contract."""
+        try:
+            found = self._client.hgetall(self._limits)
+        except self._errors.RedisError as exc:
+            raise self._failure(exc) from exc
+        return {key.decode(): int(nano) for key, nano in found.items()}
+
+    def set_limit(self, key: str, nano: int | None) -> None:
+        """See the contract."""
+        try:
+            if nano is None:
+                self._client.hdel(self._limits, key)
+            else:
+                self._client.hset(self._limits, key, nano)
+        except self._errors.RedisError as exc:
+            raise self._failure(exc) from exc
+
+    @property
+    def _limits(self) -> str:
+        return f"{self._prefix}limits"
+
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""
         counters = tuple(counter for counter, _ in sums)

@@ -47,6 +47,25 @@ DELETE FROM counters WHERE (key, slot) IN
 """  # noqa: S608 - numbers of ours
 
 
+_LIMIT: Final = "limit "
+"""Before the key of a counter, where ``meta`` holds a limit that was set while programs run."""
+
+
+def limits(db: sqlite3.Cursor) -> dict[str, int]:
+    """Limits that were set, by the key of a counter."""
+    found = db.execute(
+        "SELECT substr(name, ?), value FROM meta WHERE name LIKE ?", (len(_LIMIT) + 1, f"{_LIMIT}%")
+    ).fetchall()
+    return dict(found)
+
+
+def set_limit(db: sqlite3.Cursor, key: str, nano: int | None) -> None:
+    """Set a limit or take it back."""
+    db.execute("DELETE FROM meta WHERE name = ?", (_LIMIT + key,))
+    if nano is not None:
+        db.execute("INSERT INTO meta VALUES (?, ?)", (_LIMIT + key, nano))
+
+
 def states_of(db: sqlite3.Cursor, counters: Sequence[Counter]) -> tuple[State, ...]:
     """The counters as they stand."""
     return tuple([_state(db, counter) for counter in counters])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -173,6 +173,16 @@ class SqliteLedger:
             return db.execute(
                 "UPDATE counters SET spent = 0, calls = 0 WHERE substr(key, 1, ?) = ?", (len(prefix), prefix)
             ).rowcount
+
+    def limits(self) -> Mapping[str, int]:
+        """See the contract."""
+        with self._file.reading() as db:
+            return rows.limits(db)
+
+    def set_limit(self, key: str, nano: int | None) -> None:
+        """See the contract."""
+        with self._file.writing() as db:
+            rows.set_limit(db, key, nano)
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""

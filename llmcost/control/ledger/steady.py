@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -138,6 +138,14 @@ class SteadyLedger:
         """See the contract."""
         self._mirror.reset(prefix)
         return self._run(self._inner.reset, prefix)
+
+    def limits(self) -> Mapping[str, int]:
+        """See the contract."""
+        return self._run(self._inner.limits)
+
+    def set_limit(self, key: str, nano: int | None) -> None:
+        """See the contract."""
+        self._run(self._inner.set_limit, key, nano)
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""

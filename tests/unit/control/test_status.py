@@ -97,3 +97,26 @@ def test_what_cannot_be_read_is_said(rule: str, ok: bool) -> None:
     controller = engine(budget, ledger=Gone(Clock()))
     assert controller.status.can_afford({}, 0.1).ok is ok
     assert [row.verified for row in controller.status.standings()] == [False]
+
+
+def test_a_limit_set_while_the_program_runs_counts_for_status_and_calls() -> None:
+    clock = Clock(START)
+    ledger = MemoryLedger(clock)
+    budget = Budget(name="b", scope="user", daily=1, overrides={"vip": Limits(daily=5)})
+    running, operator = Controller([budget], ledger), Controller([budget], ledger)
+    spend(running, 1.0, user="u")
+    spend(running, 5.0, user="vip")
+    assert not running.status.can_afford({"user": "u"}, 0.5).ok
+    ledger.set_limit("b|user=*|daily", 2 * NANO)
+    assert operator.status.can_afford({"user": "u"}, 0.5).ok
+    assert not operator.status.can_afford({"user": "vip"}, 0.5).ok
+    assert [row.limit for row in operator.status.standings({"user": "u"})] == [2.0, 5.0]
+    quote = Quote("priced", NANO // 2, NANO // 2)
+    clock.at += 6
+    assert running.admit(Admission("late", clock.at, "m", {"user": "u"}, quote)).action != "block"
+    ledger.set_limit("b|user=u|daily", 0)
+    clock.at += 6
+    assert running.admit(Admission("later", clock.at, "m", {"user": "u"}, quote)).action == "block"
+    ledger.set_limit("b|user=u|daily", None)
+    ledger.set_limit("b|user=*|daily", None)
+    assert [row.limit for row in operator.status.standings({"user": "u"})] == [1.0, 5.0]

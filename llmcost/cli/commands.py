@@ -41,6 +41,7 @@ COMMANDS: Final = (
     CommandRow("stats", "llmcost.cli.stats:stats", "Sums of the last days, of everyone or of one user.", LOOK),
     CommandRow("forecast", "llmcost.cli.forecast:forecast", "What the month will cost, and how sure that is.", LOOK),
     CommandRow("anomalies", "llmcost.cli.anomalies:anomalies", "What was out of the ordinary, and why.", LOOK),
+    CommandRow("budget", "llmcost.cli.budget:app", "How budgets stand; limits at run time; try a policy.", LOOK),
     CommandRow("export", "llmcost.cli.export:export", "Write calls as CSV or JSON lines.", KEEP),
     CommandRow("import", "llmcost.cli.import_logs:import_logs", "Bring old usage logs into the store.", KEEP),
     CommandRow("prune", "llmcost.cli.prune:prune", "Delete old calls and shrink the store.", KEEP),

@@ -94,7 +94,7 @@ def _table_of(report: Report, console: Console, *, wide: bool) -> Table:
         table.add_column(head, justify="right", no_wrap=True, min_width=width)
     largest = max((row.share for row in report.rows), default=0.0) or 1.0
     for row, texts in zip(report.rows, cells, strict=False):
-        drawn = _bar(row.share / largest, bar, ascii_only=console.options.ascii_only)
+        drawn = drawn_bar(row.share / largest, bar, ascii_only=console.options.ascii_only)
         table.add_row(Text(plain(row.key)), Text(drawn, "cyan"), *texts)
     table.add_section()
     table.add_row(Text("Total", "bold"), "", *cells[-1])
@@ -114,7 +114,7 @@ def _cells(row: Row, digits: int, wide: bool) -> list[str]:
     return [*cells, count(row.input_tokens), count(row.cached_tokens), count(row.output_tokens), count(row.errors)]
 
 
-def _bar(share: float, width: int, *, ascii_only: bool) -> str:
+def drawn_bar(share: float, width: int, *, ascii_only: bool) -> str:
     """A bar of ``width`` cells at a share of 1; something is seen of every share above 0."""
     if ascii_only:
         return "#" * (max(1, round(share * width)) if share > 0 else 0)

@@ -1,0 +1,44 @@
+"""Whose money a call spends: the value of each scope that a budget may have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from llmcost.calls import Attribution, Call, call_type_of
+
+_FROM_CONTEXT: Final = (
+    ("user", "user_id"),
+    ("session", "session_id"),
+    ("conversation", "conversation_id"),
+    ("workflow", "workflow"),
+    ("agent", "agent"),
+)
+
+
+def values_of(attribution: Attribution, provider: str, operation: str) -> dict[str, str]:
+    """The values that do not depend on the single call; run, trace and model come on top.
+
+    Args:
+        attribution: of the call.
+        provider: its name.
+        operation: decides the type of call where the program gave none.
+    """
+    values = dict(attribution.context)
+    values["label"] = attribution.label
+    values["provider"] = provider
+    values["call_type"] = attribution.call_type or call_type_of(attribution.label, operation)
+    for scope, name in _FROM_CONTEXT:
+        value = getattr(attribution, name)
+        if value is not None:
+            values[scope] = value
+    return values
+
+
+def values_of_call(call: Call) -> Mapping[str, str]:
+    """The values of a call of the past."""
+    values = values_of(call.attribution, call.provider, call.operation)
+    for scope, value in (("run", call.run_id), ("trace", call.trace_id)):
+        if value is not None:
+            values[scope] = value
+    return values

@@ -10,8 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from llmcost.affordability import budget_status, can_afford
     from llmcost.calls import Call, Cost, Usage
     from llmcost.config import Config
+    from llmcost.control.budget import Budget, Limits
     from llmcost.errors import BudgetExceeded, ConfigError, LLMCostError
     from llmcost.exchange.refusal import Refusal, refusal
     from llmcost.insight import Anomaly, CostPrediction, NotEnoughHistory
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _WHERE: Final = {
     "Anomaly": "llmcost.insight",
+    "Budget": "llmcost.control.budget",
     "BudgetExceeded": "llmcost.errors",
     "Call": "llmcost.calls",
     "Config": "llmcost.config",
@@ -30,9 +33,12 @@ _WHERE: Final = {
     "CostPrediction": "llmcost.insight",
     "LLMCostError": "llmcost.errors",
     "LLMCostInstrumentor": "llmcost.instrumentor",
-    "Refusal": "llmcost.exchange.refusal",
+    "Limits": "llmcost.control.budget",
     "NotEnoughHistory": "llmcost.insight",
+    "Refusal": "llmcost.exchange.refusal",
     "Usage": "llmcost.calls",
+    "budget_status": "llmcost.affordability",
+    "can_afford": "llmcost.affordability",
     "context": "llmcost.sections.context",
     "force_flush": "llmcost.instrumentor",
     "forecast": "llmcost.report.foretold",
@@ -48,6 +54,7 @@ _WHERE: Final = {
 
 __all__ = [
     "Anomaly",
+    "Budget",
     "BudgetExceeded",
     "Call",
     "Config",
@@ -56,9 +63,12 @@ __all__ = [
     "CostPrediction",
     "LLMCostError",
     "LLMCostInstrumentor",
+    "Limits",
     "NotEnoughHistory",
     "Refusal",
     "Usage",
+    "budget_status",
+    "can_afford",
     "context",
     "force_flush",
     "forecast",

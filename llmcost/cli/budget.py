@@ -6,7 +6,6 @@ import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -21,10 +20,10 @@ from llmcost.control import Budget, Controller, LedgerFailure, MapModels, budget
 from llmcost.control.money import nano_of_limit
 from llmcost.control.plan import ANY, key_of
 from llmcost.errors import ConfigError, StoreError
-from llmcost.runtime import price_book
 from llmcost.pricing import PriceBook
 from llmcost.report.budgets import show_simulation, show_standings
 from llmcost.report.words import plural
+from llmcost.runtime import price_book
 from llmcost.store.listing import all_calls
 from llmcost.store.past import Past
 from llmcost.store.query import Spend
@@ -65,7 +64,7 @@ def status(
 @app.command("set")
 def set_limit(
     budget: Name,
-    window: Annotated[str, typer.Argument(help="hourly, daily, weekly, monthly, total or a rolling length such as 24h.")],
+    window: Annotated[str, typer.Argument(help="hourly, daily, weekly, monthly, total or a length, 24h.")],
     usd: Annotated[str, typer.Argument(metavar="USD", help=f"The new limit, or '{NONE}' to go back to the settings.")],
     value: ForOption = None,
     store: o.StoreOption = None,

@@ -100,6 +100,7 @@ class Controller:
         """Whether, and with which model, a call may be sent. Never raises for a ledger or callback that fails."""
         if not self.budgets:
             return self._unlimited(admission)
+        self._look(admission.started)
         if self._may_be_quick:
             quick = self._quickly(admission)
             if quick is not None:
@@ -114,18 +115,20 @@ class Controller:
         """As :meth:`admit`, for event loops: no network is waited for in the loop."""
         if not self.budgets:
             return self._unlimited(admission)
-        offers = wanted = self._offers.of(admission)
-        heard: tuple[Decision, ...] = ()
         network = self.ledger.network
         if not network and self._may_be_quick:
             return self.admit(admission)
+        if admission.started >= self._look_at:
+            await asyncio.to_thread(self._look, admission.started)
+        offers = wanted = self._offers.of(admission)
+        heard: tuple[Decision, ...] = ()
         if self._callbacks.asks:
             offers, heard = await drive_async(self._consulted(admission, offers), self._runner, network=network)
         if network:
             return await asyncio.to_thread(self._decided, admission, wanted[0], offers, heard)
         return self._decided(admission, wanted[0], offers, heard)
 
-    def look(self, now: float) -> None:
+    def _look(self, now: float) -> None:
         """Take in the limits that people have set meanwhile; asks the ledger at most every few seconds."""
         if now >= self._look_at:
             self._look_at = now + LOOK_EVERY_S
@@ -135,7 +138,6 @@ class Controller:
 
     def _quickly(self, admission: Admission) -> Verdict | None:
         """The everyday call: one model, a known price, and budgets of money alone. None for every other call."""
-        self.look(admission.started)
         plan = self.planner.plan(admission.values, admission.started, admission.model)
         quote = admission.quote
         if not plan.plain or not plan.lines or not quote.has_price:
@@ -167,7 +169,6 @@ class Controller:
         open_offers = [offer for offer in offers if not offer.stated or not offer.ruled_out]
         if not open_offers or (heard and most_severe(decision.action for decision in heard) == "block"):
             return self._blocked(admission, (*heard, *wanted.stated))
-        self.look(admission.started)  # in the thread that may wait; what has changed counts from the next call on
         request = Request(admission.call_id, tuple([offer.option for offer in open_offers]))
         answer = attempt(self.ledger.reserve, request)
         return self._answered(admission, open_offers, answer, heard, wanted)

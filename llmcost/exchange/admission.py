@@ -12,9 +12,10 @@ from typing import Final
 
 from opentelemetry import trace
 
-from llmcost.calls import Attribution, Call, call_type_of, nano_dollars
+from llmcost.calls import Attribution, Call, nano_dollars
 from llmcost.control import ALLOWED, UNPRICED, Admission, Controller, Decision, Quote, Verdict
 from llmcost.control.policy import most_severe
+from llmcost.control.values import values_of
 from llmcost.exchange.asking import Asking, in_thread, under_asyncio
 from llmcost.exchange.held import Books, Held, cost_of
 from llmcost.exchange.quoting import Quotes
@@ -27,14 +28,6 @@ _MOST_KEPT: Final = 1_024
 _MOST_SEEN: Final = 200
 OPEN_SCOPES: Final = frozenset({"label", "model", "provider", "agent", "workflow", "call_type"})
 """Scopes whose values may stand in metrics: they name code and models. Users, sessions and other ids never do."""
-
-_CONTEXT_SCOPES: Final = (
-    ("user", "user_id"),
-    ("session", "session_id"),
-    ("conversation", "conversation_id"),
-    ("workflow", "workflow"),
-    ("agent", "agent"),
-)
 
 DecisionCounts = Counter[tuple[str, str, str]]
 """How often each budget said what: by its name, its action, and what it would have done in mode ``block``."""
@@ -199,14 +192,7 @@ class Gate:
         return {**known[2], **_trace_value()} if self._traces else known[2]
 
     def _made(self, attribution: Attribution, model: str, provider: str, operation: str) -> Mapping[str, str]:
-        values = {"run": self._run_id, **attribution.context}
-        values["label"] = attribution.label
-        values["provider"] = provider
-        values["call_type"] = attribution.call_type or call_type_of(attribution.label, operation)
-        for scope, name in _CONTEXT_SCOPES:
-            value = getattr(attribution, name)
-            if value is not None:
-                values[scope] = value
+        values = {"run": self._run_id, **values_of(attribution, provider, operation)}
         for scope in self._open_scopes:
             value = model if scope == "model" else values.get(scope)
             if value is not None and len(self.seen) < _MOST_SEEN:

@@ -12,13 +12,18 @@ from rich.text import Text
 
 from llmcost.calls import nano_dollars
 from llmcost.control import Simulation
+from llmcost.control.policy import Action
 from llmcost.control.status import Standing
 from llmcost.report.terminal import drawn_bar
 from llmcost.report.words import count, money, percent, plain, plural
 
 _BAR: Final = 12
 _MOST: Final = 15
-_WORDS: Final = (("warn", "warned"), ("degrade", "sent to a smaller model"), ("block", "refused"))
+_WORDS: Final[tuple[tuple[Action, str], ...]] = (
+    ("warn", "warned"),
+    ("degrade", "sent to a smaller model"),
+    ("block", "refused"),
+)
 
 
 def show_standings(rows: Sequence[Standing], out: Console, zone: tzinfo) -> None:
@@ -85,8 +90,12 @@ def _whose(row: Standing) -> str:
 def _used(row: Standing) -> tuple[str, str, str]:
     if row.limit is None:
         return percent(row.used_ratio), count(row.calls), f"{count(row.max_calls or 0)} calls"
-    spent = money(nano_dollars(row.spent)) + (f" +{money(nano_dollars(row.held))}" if row.held else "")
-    return percent(row.used_ratio), spent, money(nano_dollars(row.limit))
+    spent = _usd(row.spent) + (f" +{_usd(row.held)}" if row.held else "")
+    return percent(row.used_ratio), spent, _usd(row.limit)
+
+
+def _usd(amount: float) -> str:
+    return money(nano_dollars(amount), None if amount else 2)
 
 
 def _anew(row: Standing, zone: tzinfo) -> str:
@@ -94,4 +103,4 @@ def _anew(row: Standing, zone: tzinfo) -> str:
 
 
 def _colour(row: Standing) -> str:
-    return "red" if row.used_ratio >= 1 else "yellow" if row.used_ratio >= 0.8 else "cyan"  # noqa: PLR2004
+    return "red" if row.used_ratio >= 1 else "yellow" if row.used_ratio >= 0.8 else "cyan"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator
+from typing import Any, Final
 
 from llmcost_analyzer.finder import parse
 
@@ -35,8 +37,8 @@ def _hash(node: Function | ast.ClassDef) -> str:
     if isinstance(node, ast.ClassDef):
         return _digest(_statements(node.body))
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
-    head = ast.dump(node.args) + type(node).__name__
-    return _digest(head + "".join(ast.dump(statement) for statement in body))
+    head = _dump(node.args) + type(node).__name__
+    return _digest(head + "".join(_dump(statement) for statement in body))
 
 
 def _statements(body: list[ast.stmt]) -> str:
@@ -46,8 +48,17 @@ def _statements(body: list[ast.stmt]) -> str:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             parts.append(f"def {statement.name}")
         else:
-            parts.append(ast.dump(statement))
+            parts.append(_dump(statement))
     return "".join(parts)
+
+
+_EMPTY_TOO: Final[dict[str, Any]] = {"show_empty": True} if sys.version_info >= (3, 13) else {}
+_NEWER: Final = ", type_params=[]"
+
+
+def _dump(node: ast.AST) -> str:
+    """The tree as text, the same on each Python: 3.12 added a field, 3.13 leaves empty ones out unless told not to."""
+    return ast.dump(node, **_EMPTY_TOO).replace(_NEWER, "")
 
 
 def _digest(text: str) -> str:

@@ -6,14 +6,24 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from llmcost.checking import DEFAULT_STORE
 from llmcost.config import Config
 from llmcost.control import Callbacks, Controller, MapModels, check_all, ledger_for
 from llmcost.exchange.admission import Gate
 from llmcost.pricing import PriceBook
 from llmcost.processors.outlook import LEDGER_FILE
+from llmcost.store.paths import find
 
-_WAITING: Final = "unsettled"
+WAITING: Final = "unsettled"
 """Folder, beside the ledger of the store, of settlements that wait while a ledger cannot be reached."""
+
+
+def folder_of(config: Config) -> Path:
+    """Where the ledger and the store of these settings are, for a process that does not observe."""
+    if isinstance(config.store, Path):
+        return config.store
+    here = DEFAULT_STORE.resolve()
+    return here if (here / LEDGER_FILE).exists() else find(Path.cwd()).root
 
 
 def ledger_url(config: Config, folder: Path) -> str:
@@ -34,7 +44,7 @@ def controller_of(config: Config, prices: PriceBook, folder: Path, callbacks: Ca
         ConfigError: naming the budget and the key at fault.
     """
     check_all(config.budgets, MapModels(prices))
-    ledger = ledger_for(ledger_url(config, folder), config.budgets, folder / _WAITING)
+    ledger = ledger_for(ledger_url(config, folder), config.budgets, folder / WAITING)
     # Series are kept by foresight, in the same ledger and for all calls.
     return Controller(config.budgets, ledger, callbacks or Callbacks(), series=())
 

@@ -2,190 +2,197 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-import tomllib
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import typer
 
 from llmcost import config
-from llmcost.budgeting import controller_of
-from llmcost.calls import Call
-from llmcost.cli import CLEAN, FINDINGS
+from llmcost.budgeting import WAITING, folder_of, ledger_url
+from llmcost.cli import CLEAN, FAILED, FINDINGS
 from llmcost.cli import options as o
-from llmcost.control import Budget, Controller, LedgerFailure, MapModels, budgets_of, enforced, simulate
-from llmcost.control.money import nano_of_limit
-from llmcost.control.plan import ANY, key_of
+from llmcost.cli.budget_simulate import simulation
+from llmcost.control import Budget, Controller, LedgerFailure, Standing, open_ledger
+from llmcost.control.changes import change_limit, kind_of
+from llmcost.control.controller import LOOK_EVERY_S
+from llmcost.control.ledger.journal import left_in
+from llmcost.control.plan import owner_of
 from llmcost.errors import ConfigError, StoreError
-from llmcost.pricing import PriceBook
-from llmcost.report.budgets import show_simulation, show_standings
+from llmcost.report.budgets import most_used, show_standings, told
 from llmcost.report.words import plural
-from llmcost.runtime import price_book
-from llmcost.store.listing import all_calls
-from llmcost.store.past import Past
-from llmcost.store.query import Spend
 
 app = typer.Typer(no_args_is_help=True, help="How budgets stand; limits at run time; a policy tried on past calls.")
+app.command("simulate")(simulation)
 
 NONE: Final = "none"
 ForOption = Annotated[str | None, typer.Option("--for", metavar="VALUE", help="The value of the budget's scope.")]
 Name = Annotated[str, typer.Argument(metavar="BUDGET", help="The name of a budget.")]
+_PATIENCE: Final = "wait_ms=2000"
+_MOST: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The budgets of the settings over their ledger, for people, who can wait longer than calls."""
+
+    controller: Controller
+    folder: Path
+
+    def budget(self, name: str, value: str | None = None) -> Budget:
+        """The budget of that name.
+
+        Raises:
+            ConfigError: there is none, or it has no values.
+        """
+        budgets = {budget.name: budget for budget in self.controller.budgets}
+        if name not in budgets:
+            near = difflib.get_close_matches(name, budgets, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(budgets)}"
+            raise ConfigError(f"no budget {name!r}; {hint}")
+        if value is not None and budgets[name].scope == "global":
+            raise ConfigError(f"--for: budget {name!r} is about all calls")
+        return budgets[name]
+
+
+@contextmanager
+def desk(store: Path | None) -> Iterator[Desk]:
+    """Open the ledger of the settings.
+
+    Raises:
+        ConfigError: there are no budgets, or their ledger lives in another process.
+        StoreError: the ledger cannot be reached.
+    """
+    settings = config.load()
+    if not settings.budgets:
+        raise ConfigError("budgets: none is set; write [[budgets]] in llmcost.toml")
+    folder = store or folder_of(settings)
+    url = ledger_url(settings, folder)
+    if url.startswith("memory:"):
+        raise ConfigError("ledger: memory:// is inside the program; ask llmcost.budget_status() there")
+    ledger = open_ledger(url if "wait_ms=" in url else f"{url}{'&' if urlsplit(url).query else '?'}{_PATIENCE}")
+    try:
+        yield Desk(Controller(settings.budgets, ledger, series=()), folder)
+    except LedgerFailure as failure:
+        raise StoreError(str(failure)) from None
+    finally:
+        ledger.close()
 
 
 @app.command()
 def status(
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="SCOPE=VALUE", help="Also budgets of this value: user=u1.")
+        list[str] | None, typer.Option("--only", metavar="SCOPE=VALUE", help="Only this value: user=u1.")
     ] = None,
-    zone: o.ZoneOption = None,
+    every: Annotated[bool, typer.Option("--all", help="All values, not the ten of each budget most used.")] = False,
     as_json: o.JsonOption = False,
     store: o.StoreOption = None,
 ) -> int:
-    """How each budget stands. Exit code 1 where a limit is reached.
+    """How each budget stands: used, held by calls in flight, and when its window begins anew, by the budget's zone.
 
-    Shown are budgets over all calls, every value that the settings name, and the values given by --only.
+    Exit code 1 where a limit is reached, 2 where the ledger cannot be read.
     """
-    place, _ = o.zone_of(zone)
-    controller, _ = _controller(store)
-    rows = controller.status.standings(_pairs(only))
-    controller.close()
+    with desk(store) as at:
+        reader = at.controller.status
+        values = _pairs(only)
+        rows = reader.standings(values, () if only else reader.everybody())
+        rows = [row for row in rows if not only or values.get(row.scope) == row.value]
+        waiting = left_in(at.folder / WAITING)
+        shown = rows if every or as_json else most_used(rows, _MOST)
     if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
-    elif rows:
-        show_standings(rows, o.console(), place)
+        print(json.dumps({"waiting": waiting, "standings": [_document(row) for row in rows]}, indent=2))
     else:
-        print("No budget is about all calls or names a value: give one with --only, such as --only user=u1.")
-    return FINDINGS if any(row.used_ratio >= 1 for row in rows if row.verified) else CLEAN
+        show_standings(shown, at.controller.budgets, o.console())
+        _tell_rest(len(rows) - len(shown), waiting)
+    if not all(row.verified for row in rows):
+        return FAILED
+    return FINDINGS if any(row.used_ratio >= 1 for row in rows) else CLEAN
 
 
 @app.command("set")
 def set_limit(
     budget: Name,
-    window: Annotated[str, typer.Argument(help="hourly, daily, weekly, monthly, total or a length, 24h.")],
-    usd: Annotated[str, typer.Argument(metavar="USD", help=f"The new limit, or '{NONE}' to go back to the settings.")],
+    window: Annotated[str, typer.Argument(help="hourly, daily, weekly, monthly, total, a length (24h), or calls.")],
+    limit: Annotated[
+        str, typer.Argument(metavar="LIMIT", help=f"USD, or a number of calls; '{NONE}' goes back to the settings.")
+    ],
     value: ForOption = None,
     store: o.StoreOption = None,
 ) -> None:
     """Change a limit in the ledger: all programs obey it within seconds, and until it is taken back.
 
-    Without --for it holds for every value that the settings name no limit for.
+    The budget need not have a limit of that window yet. Without --for it holds for every value that the settings name
+    no limit for.
     """
-    controller, _ = _controller(store)
-    chosen = _named(controller, budget)
-    if chosen.scope == "global" and value is not None:
-        raise ConfigError(f"--for: budget {budget!r} is about all calls")
-    kind = _kind(chosen, value, window)
-    whose = value if value is not None else "" if chosen.scope == "global" else ANY
-    _in_ledger(controller, lambda: controller.ledger.set_limit(key_of(chosen, whose, kind), _nano(usd)))
-    shown = "the limit of the settings" if usd == NONE else f"${usd}"
-    whom = f" for {chosen.scope} {value}" if value is not None else ""
-    print(f"{budget}, {kind}{whom}: {shown}, in all programs within 5 seconds.")
+    with desk(store) as at:
+        chosen = at.budget(budget, value)
+        kind = change_limit(at.controller.ledger, chosen, value, window, None if limit == NONE else limit)
+        rows = at.controller.status.standings({chosen.scope: value or ""})
+    now = next((row for row in rows if (row.budget, row.window, row.value) == (budget, kind, value or "")), None)
+    again = " again, as in the settings" if limit == NONE else ""
+    print(f"{_whose(chosen, value)}, {kind}: {told(now)}{again}. All programs obey it within {LOOK_EVERY_S:g} seconds.")
 
 
 @app.command()
 def reset(
     budget: Name,
     value: ForOption = None,
-    window: Annotated[str | None, typer.Option(help="Only this window.")] = None,
-    store: o.StoreOption = None,
-) -> None:
-    """Begin the windows of a budget anew: what was spent so far no longer counts there.
-
-    Reports and forecasts keep it, and calls in flight stay held.
-    """
-    controller, _ = _controller(store)
-    chosen = _named(controller, budget)
-    prefix = f"{chosen.name}|{chosen.scope}="
-    if value is not None or chosen.scope == "global":
-        prefix = key_of(chosen, value or "", _kind(chosen, value, window) if window else "")
-    elif window is not None:
-        raise ConfigError("--window: give the value too, with --for")
-    slots = _in_ledger(controller, lambda: controller.ledger.reset(prefix))
-    print(f"{budget}: {plural(slots, 'window')} begun anew.")
-
-
-@app.command("simulate")
-def simulation(
-    policy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A TOML file with [[budgets]]; the settings by default.")
-    ] = None,
-    since: o.SinceOption = "30d",
-    until: o.UntilOption = None,
-    zone: o.ZoneOption = None,
+    window: Annotated[str | None, typer.Option(help="Only this window: daily, a length (24h), calls.")] = None,
     as_json: o.JsonOption = False,
     store: o.StoreOption = None,
-) -> int:
-    """Put the calls of the past before a policy: who would have been warned, degraded, refused, and the money.
+) -> None:
+    """Begin the windows of a budget anew: what was spent so far no longer counts there. Without --for, of all values.
 
-    Budgets in mode "observe" are taken as if they blocked. Exit code 1 where any call would not have passed as it was.
+    Reports and forecasts keep it, other budgets too. Calls in flight stay held, and count in full when they end.
     """
-    place, _ = o.zone_of(zone)
-    prices = price_book(config.load())
-    budgets = enforced(_policy(policy, prices))
-    past = Past(prices)
-    with o.opened(store) as connection:
-        wanted = o.filter_of(connection, o.selection(since, until, zone, None), place)
-        stored = _with_progress(all_calls(connection, wanted), Spend(connection, wanted, place).total.calls, as_json)
-        found = simulate(budgets, past.calls(stored), past.reprice)
+    with desk(store) as at:
+        chosen = at.budget(budget, value)
+        kind = None if window is None else kind_of(window)
+        rows = [row for row in _standings(at.controller, chosen, value) if kind in (None, row.window)]
+        begin = f"{owner_of(chosen, value or '')}|" if value or chosen.scope == "global" else owner_of(chosen, "")
+        keys = [key for key in at.controller.ledger.keys(begin) if kind in (None, key.rpartition("|")[2])]
+        for key in keys:
+            at.controller.ledger.reset(key)
+    aside = [row for row in rows if row.spent or row.calls]
     if as_json:
-        document = asdict(found)
-        document["affected"] = [
-            {"budget": budget, "value": value, **asdict(row)} for (budget, value), row in found.affected.items()
-        ]
-        print(json.dumps({**document, "saved": found.saved, "refused_then": past.refused, "unit": "USD * 10^-9"}))
-    else:
-        show_simulation(found, past.refused, o.console())
-    return FINDINGS if found.calls["degrade"] + found.calls["block"] else CLEAN
+        print(json.dumps([_document(row) for row in aside], indent=2))
+        return
+    for row in aside[:_MOST]:
+        amount = plural(row.calls, "call") if row.limit is None else told(row, spent=True)
+        print(f"{_whose(chosen, row.value)}, {row.window}: {amount} set aside.")
+    _tell_rest(len(aside) - _MOST, 0)
+    if not aside:
+        print(f"{_whose(chosen, value)}: nothing was spent.")
 
 
-def _controller(store: Path | None) -> tuple[Controller, config.Config]:
-    settings = config.load()
-    if not settings.budgets:
-        raise ConfigError("budgets: none is set; write [[budgets]] in llmcost.toml")
-    return controller_of(settings, price_book(settings), o.store_folder(store).root), settings
+def _standings(controller: Controller, budget: Budget, value: str | None) -> list[Standing]:
+    reader = controller.status
+    found = reader.standings({}, reader.everybody() if value is None else [{budget.scope: value}])
+    return [row for row in found if row.budget == budget.name and value in (None, row.value)]
 
 
-def _policy(path: Path | None, prices: PriceBook) -> tuple[Budget, ...]:
-    if path is None:
-        budgets = config.load().budgets
-    else:
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-            raise ConfigError(f"--policy: {path}: {exc}") from None
-        table = document.get("tool", {}).get("llmcost", document)
-        budgets = budgets_of(table.get("budgets", []), MapModels(prices), f"{path}: budgets")
-    if not budgets:
-        raise ConfigError("budgets: none is set; write [[budgets]] in llmcost.toml, or give --policy FILE")
-    return tuple(budgets)
+def _whose(budget: Budget, value: str | None) -> str:
+    return f"budget {budget.name!r}" + (f" of {budget.scope} {value!r}" if value else "")
 
 
-def _named(controller: Controller, name: str) -> Budget:
-    for budget in controller.budgets:
-        if budget.name == name:
-            return budget
-    raise ConfigError(f"no budget {name!r}; known: {', '.join(budget.name for budget in controller.budgets)}")
+def _tell_rest(hidden: int, waiting: int) -> None:
+    if hidden > 0:
+        print(f"{plural(hidden, 'row')} not shown; --json has all.")
+    if waiting:
+        print(f"{plural(waiting, 'call')} not booked yet: the ledger could not be reached when they ended.")
 
 
-def _kind(budget: Budget, value: str | None, window: str) -> str:
-    """The name of a window in the ledger."""
-    limits = budget.limits_of(value or "")
-    kinds = {name: name for name in limits.amounts()} | {text: f"rolling {text}" for text in limits.rolling}
-    if window not in kinds:
-        raise ConfigError(f"budget {budget.name!r} has no window {window!r}; it has {', '.join(kinds) or 'none'}")
-    return kinds[window]
-
-
-def _nano(usd: str) -> int | None:
-    if usd == NONE:
-        return None
-    try:
-        return nano_of_limit(float(usd))
-    except (ValueError, OverflowError):
-        raise ConfigError(f"{usd!r} is no amount in USD") from None
+def _document(row: Standing) -> Mapping[str, Any]:
+    at = None if row.resets_at is None else datetime.fromtimestamp(row.resets_at, UTC)
+    told = None if at is None else at.astimezone(ZoneInfo(row.timezone)).isoformat(timespec="seconds")
+    return {**asdict(row), "resets_at": told}
 
 
 def _pairs(given: Iterable[str] | None) -> dict[str, str]:
@@ -196,21 +203,3 @@ def _pairs(given: Iterable[str] | None) -> dict[str, str]:
             raise ConfigError(f"--only: {pair!r} is not SCOPE=VALUE")
         values[scope] = value
     return values
-
-
-def _in_ledger(controller: Controller, work: Any) -> Any:
-    try:
-        return work()
-    except LedgerFailure as failure:
-        raise StoreError(str(failure)) from None
-    finally:
-        controller.close()
-
-
-def _with_progress(calls: Iterable[Call], total: int, quiet: bool) -> Iterable[Call]:
-    console = o.console(stderr=True)
-    if quiet or not console.is_terminal:
-        return calls
-    from rich.progress import track
-
-    return track(calls, "Replaying calls", total, console=console)

@@ -81,7 +81,7 @@ class Controller:
         self._may_be_quick = not (callbacks.asks or self._offers.may_degrade)
         self._told = Told(ledger)
         self._renewed: dict[str, float] = {}
-        self._look_at = 0.0
+        self._looked = 0.0
         self.status = StatusReader(self.budgets, ledger, self.planner)
 
     @property
@@ -100,7 +100,8 @@ class Controller:
         """Whether, and with which model, a call may be sent. Never raises for a ledger or callback that fails."""
         if not self.budgets:
             return self._unlimited(admission)
-        self._look(admission.started)
+        if self._is_time_to_look(admission.started):
+            self._look(admission.started)
         if self._may_be_quick:
             quick = self._quickly(admission)
             if quick is not None:
@@ -118,7 +119,7 @@ class Controller:
         network = self.ledger.network
         if not network and self._may_be_quick:
             return self.admit(admission)
-        if admission.started >= self._look_at:
+        if self._is_time_to_look(admission.started):
             await asyncio.to_thread(self._look, admission.started)
         offers = wanted = self._offers.of(admission)
         heard: tuple[Decision, ...] = ()
@@ -129,12 +130,15 @@ class Controller:
         return self._decided(admission, wanted[0], offers, heard)
 
     def _look(self, now: float) -> None:
-        """Take in the limits that people have set meanwhile; asks the ledger at most every few seconds."""
-        if now >= self._look_at:
-            self._look_at = now + LOOK_EVERY_S
-            limits = attempt(self.ledger.limits)
-            if not isinstance(limits, LedgerFailure):
-                self.planner.use(limits)
+        """Take in the limits that people have set meanwhile; a ledger that fails leaves those that are known."""
+        self._looked = now
+        limits = attempt(self.ledger.limits)
+        if not isinstance(limits, LedgerFailure):
+            self.planner.use(limits)
+
+    def _is_time_to_look(self, now: float) -> bool:
+        # Also where the clock was put back.
+        return not 0 <= now - self._looked < LOOK_EVERY_S
 
     def _quickly(self, admission: Admission) -> Verdict | None:
         """The everyday call: one model, a known price, and budgets of money alone. None for every other call."""

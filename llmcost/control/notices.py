@@ -46,7 +46,7 @@ class Told:
     def _add(self, found: list[News], line: Line, state: State, action: Action, now: float) -> None:
         # A rolling window has no turn: it is told again after its length.
         window = "" if line.length else line.window.start
-        name = f"{line.counter.key}|{window}|{action}"
+        name = f"{line.counter.key}|{window}|{action}" + (f"|{line.limit}" if line.changed else "")
         if self._names.get(name, 0.0) > now:
             return
         until = line.resets_at(now) or now + 400 * GRACE_S

@@ -10,11 +10,15 @@ from zoneinfo import ZoneInfo
 
 from llmcost.control.budget import SHORT_LIFE_S, SHORT_SCOPES, Budget, Limits
 from llmcost.control.ledger import Counter
-from llmcost.control.money import Usd, nano_of_limit
+from llmcost.control.money import nano_of_limit
 from llmcost.control.windows import FOREVER, WINDOWS, Window, rolling, seconds_of
 
 GRACE_S: Final = 86_400
 """How long a counter outlives its window, for calls that settle late."""
+
+CALLS: Final = "calls"
+ROLLING: Final = "rolling "
+"""Kinds of lines beside :data:`~llmcost.control.windows.WINDOWS`; a length follows the second."""
 
 _MOST_PLANS: Final = 20_000
 _GLOBAL: Final = ""
@@ -36,6 +40,7 @@ class Line:
         warn, degrade, block: the limit times the thresholds.
         length: of a rolling window, in seconds.
         calls: the limit of calls, where the line is about them.
+        changed: whether the limit was set while programs run.
     """
 
     budget: Budget
@@ -49,6 +54,7 @@ class Line:
     block: int = 0
     length: int = 0
     calls: int | None = None
+    changed: bool = False
 
     def resets_at(self, now: float) -> float | None:
         """When the window turns; a rolling one lets go bit by bit, at its length from now at the latest."""
@@ -96,20 +102,18 @@ class Planner:
         self._scopes = tuple(dict.fromkeys(budget.scope for budget in budgets if budget.scope != "global"))
         self._windows: dict[tuple[str, str], Window] = {}
         self._plans: dict[tuple[str | None, ...], Plan] = {}
-        self._set: Mapping[str, int] = {}
+        self._set: dict[str, dict[str, int]] = {}
 
     def use(self, limits: Mapping[str, int]) -> None:
-        """Let limits that were set while the program runs (nano-dollars, by :func:`key_of`) take the place of those in
-        the settings. Under the value :data:`ANY` one stands for all values that the settings do not name."""
-        if limits != self._set:
-            self._set = limits
-            self._plans.clear()
-
-    def _limit(self, budget: Budget, value: str, kind: str, usd: Usd) -> int:
-        found = self._set.get(key_of(budget, value, kind)) if self._set else None
-        if found is None and self._set and value not in budget.overrides:
-            found = self._set.get(key_of(budget, ANY, kind))
-        return nano_of_limit(usd) if found is None else found
+        """Let limits that were set while the program runs (by :func:`key_of`) take the place of those in the settings,
+        or come on top. Under the value :data:`ANY` one stands for all values that the settings do not name."""
+        found: dict[str, dict[str, int]] = {}
+        for key, amount in limits.items():
+            whose, _, kind = key.rpartition("|")
+            if kind in WINDOWS or kind == CALLS or kind.startswith(ROLLING):
+                found.setdefault(whose, {})[kind] = amount
+        if found != self._set:
+            self._set, self._plans = found, {}
 
     def plan(self, values: Mapping[str, str], at: float, model: str | None = None) -> Plan:
         """The plan for a call that starts at ``at``. ``model``, where given, answers the scope of that name."""
@@ -161,30 +165,68 @@ class Planner:
 
     def _lines(self, budget: Budget, value: str, limits: Limits, at: float) -> list[Line]:
         zone = self._zones[budget.name]
-        lines = [
-            _line(budget, value, kind, self._window(kind, zone, at), self._limit(budget, value, kind, usd), at)
-            for kind, usd in limits.amounts().items()
-        ]
-        for text, usd in limits.rolling.items():
-            length = seconds_of(text)
-            slot, first = rolling(at, length)
-            kind = f"rolling {text}"
-            line = _line(budget, value, kind, slot, self._limit(budget, value, kind, usd), at)
-            counter = replace(line.counter, first=first, until=slot.end + length + GRACE_S)
-            lines.append(replace(line, counter=counter, length=length))
-        if limits.max_calls is not None:
-            kind = "total" if budget.scope in SHORT_SCOPES else "daily"
-            window = self._window(kind, zone, at)
-            key = key_of(budget, value, "calls")
-            hard = limits.max_calls if budget.mode == "block" else None
-            counter = Counter(key, window.start, window.start, _until(budget, window, at), max_calls=hard)
-            lines.append(Line(budget, value, "calls", counter, window, calls=limits.max_calls))
+        given = _whole(limits)
+        changed = self._changed(budget, value)
+        lines = []
+        for kind in sorted({**given, **changed}, key=_place):
+            limit = changed.get(kind, given.get(kind, 0))
+            if kind == CALLS:
+                window = self._window("total" if budget.scope in SHORT_SCOPES else "daily", zone, at)
+                line = _calls_line(budget, value, window, limit, at)
+            elif kind in WINDOWS:
+                line = _line(budget, value, kind, self._window(kind, zone, at), limit, at)
+            else:
+                line = _rolling_line(budget, value, kind, limit, at)
+            lines.append(replace(line, changed=True) if kind in changed else line)
         return lines
+
+    def _changed(self, budget: Budget, value: str) -> dict[str, int]:
+        """Limits that were set at run time. What is said of one value wins over what is said of all."""
+        if not self._set:
+            return {}
+        override = budget.overrides.get(value)
+        of_one = {} if override is None else _whole(override)
+        of_all = self._set.get(owner_of(budget, ANY), {})
+        found = {kind: amount for kind, amount in of_all.items() if kind not in of_one}
+        return found | self._set.get(owner_of(budget, value), {})
+
+
+def _whole(limits: Limits) -> dict[str, int]:
+    """All limits that a counter keeps, by their kind: nano-dollars, and a number of calls."""
+    found = {kind: nano_of_limit(usd) for kind, usd in limits.amounts().items()}
+    found |= {f"{ROLLING}{text}": nano_of_limit(usd) for text, usd in limits.rolling.items()}
+    return found if limits.max_calls is None else {**found, CALLS: limits.max_calls}
+
+
+def _place(kind: str) -> tuple[int, str]:
+    """The order of lines: windows of the clock from short to long, rolling ones, calls."""
+    kinds = (*WINDOWS, ROLLING, CALLS)
+    return kinds.index(ROLLING if kind.startswith(ROLLING) else kind), kind
 
 
 def key_of(budget: Budget, value: str, kind: str) -> str:
     """The name of a counter: budget, scope and value, kind of window."""
-    return f"{budget.name}|{budget.scope}={value}|{kind}"
+    return f"{owner_of(budget, value)}|{kind}"
+
+
+def owner_of(budget: Budget, value: str) -> str:
+    """The beginning of the names of a value's counters."""
+    return f"{budget.name}|{budget.scope}={value}"
+
+
+def _calls_line(budget: Budget, value: str, window: Window, limit: int, at: float) -> Line:
+    hard = limit if budget.mode == "block" else None
+    until = _until(budget, window, at)
+    counter = Counter(key_of(budget, value, CALLS), window.start, window.start, until, max_calls=hard)
+    return Line(budget, value, CALLS, counter, window, calls=limit)
+
+
+def _rolling_line(budget: Budget, value: str, kind: str, limit: int, at: float) -> Line:
+    length = seconds_of(kind.removeprefix(ROLLING))
+    slot, first = rolling(at, length)
+    line = _line(budget, value, kind, slot, limit, at)
+    counter = replace(line.counter, first=first, until=slot.end + length + GRACE_S)
+    return replace(line, counter=counter, length=length)
 
 
 def repeat_line(budget: Budget, value: str, prompt_hash: str, limit: int, at: float) -> Line:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from llmcost.control.budget import Budget, Mode
-from llmcost.control.ledger import Ledger, LedgerFailure, State
+from llmcost.control.ledger import Counter, Ledger, LedgerFailure, State
 from llmcost.control.ledger.contract import NOTHING
 from llmcost.control.money import Usd, nano_of_cost, usd_of
-from llmcost.control.plan import Line, Planner
+from llmcost.control.plan import Line, Planner, owner_of
 from llmcost.control.policy import Action, Decision, judged, most_severe, only_warned, stated, strongest
 from llmcost.control.steps import attempt
+
+_PORTION: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Standing:
         calls, max_calls: how many calls, and how many may be.
         resets_at: Unix time; None for a total.
         timezone: the zone whose clock turns the window.
+        changed: whether the limit was set while programs run, by ``llmcost budget set``.
         verified: False where the ledger could not be read; the numbers mean nothing then.
     """
 
@@ -46,6 +49,7 @@ class Standing:
     max_calls: int | None
     resets_at: float | None
     timezone: str
+    changed: bool = False
     verified: bool = True
 
 
@@ -112,10 +116,29 @@ class StatusReader:
         groups = (*self._groups(values or {}), *more)
         lines = [line for group in groups for line in self._planner.plan(group, now).lines]
         unique = list({line.counter.key: line for line in lines}.values())
-        states = attempt(self._ledger.states, tuple(line.counter for line in unique))
+        states = attempt(self._states, unique)
         if isinstance(states, LedgerFailure):
             return [_standing(line, NOTHING, now, verified=False) for line in unique]
         return [_standing(line, state, now) for line, state in zip(unique, states, strict=True)]
+
+    def everybody(self) -> list[Mapping[str, str]]:
+        """The values that the ledger has counted anything for, by scope; see :meth:`standings`.
+
+        Raises:
+            LedgerFailure: the ledger cannot be read.
+        """
+        found: dict[tuple[str, str], None] = {}
+        for budget in self._budgets:
+            if budget.scope != "global":
+                start = owner_of(budget, "")
+                for key in self._ledger.keys(start):
+                    found[budget.scope, key[len(start) :].rpartition("|")[0]] = None
+        return [{scope: value} for scope, value in found]
+
+    def _states(self, lines: Sequence[Line]) -> list[State]:
+        """In portions that a server answers in its time."""
+        counters = [line.counter for line in lines]
+        return [state for part in _portions(counters) for state in self._ledger.states(part)]
 
     def _look(self) -> None:
         limits = attempt(self._ledger.limits)
@@ -128,6 +151,10 @@ class StatusReader:
             if budget.scope not in values:
                 for value in budget.overrides:
                     yield {budget.scope: value}
+
+
+def _portions(counters: Sequence[Counter]) -> Iterable[tuple[Counter, ...]]:
+    return (tuple(counters[place : place + _PORTION]) for place in range(0, len(counters), _PORTION))
 
 
 def _judgements(
@@ -162,5 +189,6 @@ def _standing(line: Line, state: State, now: float, *, verified: bool = True) ->
         max_calls=line.calls,
         resets_at=line.resets_at(now),
         timezone=line.budget.timezone,
+        changed=line.changed,
         verified=verified,
     )

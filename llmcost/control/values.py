@@ -15,6 +15,19 @@ _FROM_CONTEXT: Final = (
     ("agent", "agent"),
 )
 
+SPELLINGS: Final = {name: scope for scope, name in _FROM_CONTEXT} | {"workflow_id": "workflow"}
+"""What ``llmcost.context`` calls a scope that budgets call otherwise."""
+
+
+def asker_of(attribution: Attribution) -> dict[str, str]:
+    """The values that are known before there is a request: label, who it is for, and every context key."""
+    values = {**attribution.context, "label": attribution.label}
+    for scope, name in _FROM_CONTEXT:
+        value = getattr(attribution, name)
+        if value is not None:
+            values[scope] = value
+    return values
+
 
 def values_of(attribution: Attribution, provider: str, operation: str) -> dict[str, str]:
     """The values that do not depend on the single call; run, trace and model come on top.
@@ -24,14 +37,9 @@ def values_of(attribution: Attribution, provider: str, operation: str) -> dict[s
         provider: its name.
         operation: decides the type of call where the program gave none.
     """
-    values = dict(attribution.context)
-    values["label"] = attribution.label
+    values = asker_of(attribution)
     values["provider"] = provider
     values["call_type"] = attribution.call_type or call_type_of(attribution.label, operation)
-    for scope, name in _FROM_CONTEXT:
-        value = getattr(attribution, name)
-        if value is not None:
-            values[scope] = value
     return values
 
 

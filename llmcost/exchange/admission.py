@@ -15,7 +15,7 @@ from opentelemetry import trace
 from llmcost.calls import Attribution, Call, nano_dollars
 from llmcost.control import ALLOWED, UNPRICED, Admission, Controller, Decision, Quote, Verdict
 from llmcost.control.policy import most_severe
-from llmcost.control.values import values_of
+from llmcost.control.values import asker_of, values_of
 from llmcost.exchange.asking import Asking, in_thread, under_asyncio
 from llmcost.exchange.held import Books, Held, cost_of
 from llmcost.exchange.quoting import Quotes
@@ -190,6 +190,10 @@ class Gate:
             known = attribution, what, self._made(attribution, *what)
             self._values[id(attribution)] = known
         return {**known[2], **_trace_value()} if self._traces else known[2]
+
+    def asker(self, attribution: Attribution) -> Mapping[str, str]:
+        """The values of scopes that are known before there is a request: who asks, from where, and in which run."""
+        return {"run": self._run_id, **asker_of(attribution), **(_trace_value() if self._traces else {})}
 
     def _made(self, attribution: Attribution, model: str, provider: str, operation: str) -> Mapping[str, str]:
         values = {"run": self._run_id, **values_of(attribution, provider, operation)}

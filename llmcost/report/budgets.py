@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from llmcost.calls import nano_dollars
-from llmcost.control import Simulation
+from llmcost.control import Budget, Simulation, Standing
+from llmcost.control.plan import ROLLING
 from llmcost.control.policy import Action
-from llmcost.control.status import Standing
 from llmcost.report.terminal import drawn_bar
-from llmcost.report.words import count, money, percent, plain, plural
+from llmcost.report.words import count, decimals, money, percent, plain, plural
 
-_BAR: Final = 12
+_BAR: Final = 10
 _MOST: Final = 15
 _WORDS: Final[tuple[tuple[Action, str], ...]] = (
     ("warn", "warned"),
@@ -26,25 +28,50 @@ _WORDS: Final[tuple[tuple[Action, str], ...]] = (
 )
 
 
-def show_standings(rows: Sequence[Standing], out: Console, zone: tzinfo) -> None:
-    """A line for each window of each budget, with a bar and the time at which it begins anew."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    for head in ("Budget", "For"):
-        table.add_column(head, no_wrap=True, overflow="ellipsis", max_width=20)
-    table.add_column("Window", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for head in ("Used", "Spent", "Limit"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("Begins anew", no_wrap=True)
+def show_standings(rows: Sequence[Standing], budgets: Sequence[Budget], out: Console) -> None:
+    """A table for each budget, with a line for each window: a bar, the amounts, and the time at which it begins anew,
+    by the budget's own zone."""
+    for budget in budgets:
+        own = [row for row in rows if row.budget == budget.name]
+        if not own:
+            continue
+        per = "" if budget.scope == "global" else f"by {plain(budget.scope)}, "
+        out.print(Text(plain(budget.name), "bold").append(f"  {per}mode {budget.mode}, {budget.timezone}", "dim"))
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=24)
+        for justify in ("left", "left", "right", "left", "left"):
+            table.add_column(justify=justify, no_wrap=True)
+        for before, row in zip([None, *own], own, strict=False):
+            again = before is not None and before.value == row.value
+            table.add_row(
+                Text("" if again else f"  {plain(row.value) if row.value else 'all'}"), *_cells(row, budget, out)
+            )
+        out.print(table)
+    if not rows:
+        out.print("Nothing is counted yet: no budget is about all calls, and nobody has spent.")
+
+
+def most_used(rows: Sequence[Standing], most: int) -> list[Standing]:
+    """The rows of so many values a budget, the most used first."""
+    peak: dict[tuple[str, str], float] = {}
     for row in rows:
-        drawn = Text(drawn_bar(min(row.used_ratio, 1.0), _BAR, ascii_only=out.options.ascii_only), _colour(row))
-        texts = (*_used(row), _anew(row, zone))
-        table.add_row(Text(plain(row.budget)), Text(_whose(row)), Text(row.window), drawn, *map(Text, texts))
-    out.print(table)
-    for row in rows:
-        if not row.verified:
-            out.print(Text(f"{plain(row.budget)}: the ledger cannot be read; these numbers mean nothing", "red"))
-            break
+        peak[row.budget, row.value] = max(row.used_ratio, peak.get((row.budget, row.value), 0.0))
+    taken: Counter[str] = Counter()
+    kept: dict[tuple[str, str], int] = {}
+    for whose in sorted(peak, key=lambda whose: -peak[whose]):
+        taken[whose[0]] += 1
+        if taken[whose[0]] <= most:
+            kept[whose] = len(kept)
+    return sorted((row for row in rows if (row.budget, row.value) in kept), key=lambda r: kept[r.budget, r.value])
+
+
+def told(row: Standing | None, *, spent: bool = False) -> str:
+    """The limit of a window in words, or what was spent in it."""
+    if row is None:
+        return "no limit"
+    if row.limit is None:
+        return plural(row.max_calls or 0, "call")
+    return money(nano_dollars(row.spent if spent else row.limit), decimals(nano_dollars(row.limit)))
 
 
 def show_simulation(found: Simulation, refused: int, out: Console) -> None:
@@ -83,24 +110,32 @@ def _share(number: int, calls: int) -> str:
     return f" ({percent(number / calls)})" if number else ""
 
 
-def _whose(row: Standing) -> str:
-    return "all" if not row.value else f"{plain(row.scope)} {plain(row.value)}"
+def _cells(row: Standing, budget: Budget, out: Console) -> list[Text]:
+    if not row.verified:
+        return [Text(row.window), Text("?" * _BAR), Text("?"), Text("the ledger cannot be read"), Text("")]
+    shares = budget.thresholds
+    style = "red" if row.used_ratio >= shares.block else "yellow" if row.used_ratio >= shares.warn else "cyan"
+    return [
+        Text(row.window),
+        Text(drawn_bar(min(row.used_ratio, 1.0), _BAR, ascii_only=out.options.ascii_only).ljust(_BAR), style),
+        Text(percent(row.used_ratio)),
+        Text(_amounts(row)),
+        Text(_anew(row), "dim"),
+    ]
 
 
-def _used(row: Standing) -> tuple[str, str, str]:
+def _amounts(row: Standing) -> str:
+    mark = " (set)" if row.changed else ""
     if row.limit is None:
-        return percent(row.used_ratio), count(row.calls), f"{count(row.max_calls or 0)} calls"
-    spent = _usd(row.spent) + (f" +{_usd(row.held)}" if row.held else "")
-    return percent(row.used_ratio), spent, _usd(row.limit)
+        return f"{count(row.calls)} of {count(row.max_calls or 0)} calls{mark}"
+    places = decimals(nano_dollars(row.limit))
+    spent, held, limit = (money(nano_dollars(amount), places) for amount in (row.spent, row.held, row.limit))
+    return f"{spent}{f' + {held} held' if row.held else ''} of {limit}{mark}"
 
 
-def _usd(amount: float) -> str:
-    return money(nano_dollars(amount), None if amount else 2)
-
-
-def _anew(row: Standing, zone: tzinfo) -> str:
-    return "never" if row.resets_at is None else f"{datetime.fromtimestamp(row.resets_at, zone):%Y-%m-%d %H:%M}"
-
-
-def _colour(row: Standing) -> str:
-    return "red" if row.used_ratio >= 1 else "yellow" if row.used_ratio >= 0.8 else "cyan"
+def _anew(row: Standing) -> str:
+    if row.resets_at is None:
+        return ""
+    if row.window.startswith(ROLLING):
+        return "bit by bit"
+    return f"to {datetime.fromtimestamp(row.resets_at, ZoneInfo(row.timezone)):%d %b %H:%M}"

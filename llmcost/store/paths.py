@@ -13,7 +13,7 @@ HIDDEN: Final = "."
 """The begin of a spool file's name until it is locked."""
 _IGNORED: Final = (
     "# Written by llmcost. Calls stay on this machine; maps and settings may be committed.\n"
-    "*.db\n*.db-*\nspool/\nforesight/\n"
+    "*.db\n*.db-*\nspool/\nforesight/\nunsettled/\n"
 )
 
 

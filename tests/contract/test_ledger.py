@@ -295,6 +295,14 @@ def test_reset_takes_names_as_they_are(ledger: Ledger) -> None:
     assert ledger.states(counters) == ((10, 0, 0), (10, 0, 0), (70, 0, 2))
 
 
+def test_the_keys_of_counters_are_listed(ledger: Ledger) -> None:
+    for name in ("b_1|user=a%|daily", "b_1|user=a%|weekly", "b_1|user=b|daily", "bX1|user=a%|daily"):
+        for slot in (0, DAY):
+            ledger.settle(reserved(ledger, wish(f"{name}{slot}", 1, counter(name, slot=slot))), 1)
+    assert ledger.keys("b_1|user=a%") == ["b_1|user=a%|daily", "b_1|user=a%|weekly"]
+    assert len(ledger.keys("")) == 4
+
+
 def test_closing_is_no_end(bench: Bench) -> None:
     ledger = bench.open()
     held = reserved(ledger, wish("a", 60, counter()))

@@ -97,6 +97,8 @@ def test_a_redis_that_was_emptied_is_a_failure_then_gets_its_memory_back(server:
     other = SteadyLedger(open_ledger(server.url), pace=pace)
     open_call = held(ledger, "open", 30)
     ledger.settle(held(ledger, "a"), 7, [Entry("s", time.time(), 7)])
+    ledger.set_limit("b|global=|daily", 5)
+    assert other.limits() == {"b|global=|daily": 5}
     other.settle(held(other, "b"), 100, [Entry("s", time.time(), 100)])
     server.stop()
     server.start()
@@ -111,6 +113,7 @@ def test_a_redis_that_was_emptied_is_a_failure_then_gets_its_memory_back(server:
     pace.later()
     held(other, "e")
     assert ledger.flush() == other.flush() == 0
+    assert ledger.limits() == {"b|global=|daily": 5}
     assert booked(ledger) == (7 + 9 + 100, 30 + 10 + 10, 6)
     assert ledger.settle(open_call, 20) is not None
     assert booked(ledger) == (136, 20, 6)

@@ -201,10 +201,14 @@ class Ledger(Protocol):
         """Set spent and calls to 0 where a counter's key starts with ``prefix``; holds stay. Returns how many slots."""
 
     def limits(self) -> Mapping[str, int]:
-        """Limits in nano-dollars that people have set while programs run, by the key of a counter."""
+        """Limits (nano-dollars, or calls) that people have set while programs run, by the key of a counter. The ledger
+        only remembers them: who reserves brings its limits along (:class:`~llmcost.control.plan.Planner`)."""
 
-    def set_limit(self, key: str, nano: int | None) -> None:
+    def set_limit(self, key: str, amount: int | None) -> None:
         """Set such a limit for every process; None takes it back."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of counters that start with ``prefix``, sorted. For people, not for calls."""
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """Add sums to counters and series that were lost; once by name. False where that was done before."""

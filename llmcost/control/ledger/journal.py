@@ -123,6 +123,11 @@ class Journal:
             return
 
 
+def left_in(folder: Path) -> int:
+    """How many settlements wait in the files of a folder, those of running processes included."""
+    return sum(1 for path in folder.glob(f"*{_SUFFIX}") for _ in _read(path))
+
+
 def _locked(file: int) -> bool:
     if _fcntl is None:
         return False

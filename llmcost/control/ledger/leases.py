@@ -93,6 +93,9 @@ class LeasedLedger:
                     self.visits += 1
                     return self._inner.reserve(request)
                 lease = self._leases.get(_name(option))
+                if lease is not None and lease.counters != option.counters:
+                    self._close(lease)  # a limit was changed: the slice was cut from another
+                    lease = None
             now = self._inner.now()
             if lease is not None and now - lease.began < LIFE_S:
                 states = lease.states()
@@ -181,9 +184,13 @@ class LeasedLedger:
         """See the contract."""
         return self._inner.limits()
 
-    def set_limit(self, key: str, nano: int | None) -> None:
-        """See the contract. Slices that are open stay as large as they are."""
-        self._inner.set_limit(key, nano)
+    def set_limit(self, key: str, amount: int | None) -> None:
+        """See the contract."""
+        self._inner.set_limit(key, amount)
+
+    def keys(self, prefix: str) -> list[str]:
+        """See the contract."""
+        return self._inner.keys(prefix)
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""

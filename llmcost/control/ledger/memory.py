@@ -201,14 +201,22 @@ class MemoryLedger:
     def limits(self) -> Mapping[str, int]:
         """See the contract."""
         with self._lock:
+            self._begin()
             return dict(self._limits)
 
-    def set_limit(self, key: str, nano: int | None) -> None:
+    def set_limit(self, key: str, amount: int | None) -> None:
         """See the contract."""
         with self._lock:
+            self._begin()
             self._limits.pop(key, None)
-            if nano is not None:
-                self._limits[key] = nano
+            if amount is not None:
+                self._limits[key] = amount
+
+    def keys(self, prefix: str) -> list[str]:
+        """See the contract."""
+        with self._lock:
+            self._begin()
+            return sorted(key for key in self._counters if key.startswith(prefix))
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""

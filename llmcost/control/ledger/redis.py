@@ -149,15 +149,25 @@ class RedisLedger:
             raise self._failure(exc) from exc
         return {key.decode(): int(nano) for key, nano in found.items()}
 
-    def set_limit(self, key: str, nano: int | None) -> None:
+    def set_limit(self, key: str, amount: int | None) -> None:
         """See the contract."""
         try:
-            if nano is None:
+            if amount is None:
                 self._client.hdel(self._limits, key)
             else:
-                self._client.hset(self._limits, key, nano)
+                self._client.hset(self._limits, key, amount)
         except self._errors.RedisError as exc:
             raise self._failure(exc) from exc
+
+    def keys(self, prefix: str) -> list[str]:
+        """See the contract. Looks through all counters of the namespace."""
+        start = f"{self._prefix}c:"
+        try:
+            found = [key.decode() for key in self._client.scan_iter(match=f"{start}*", count=1000)]
+        except self._errors.RedisError as exc:
+            raise self._failure(exc) from exc
+        # A scan may show a key twice.
+        return sorted({key[len(start) :] for key in found if key.startswith(start + prefix)})
 
     @property
     def _limits(self) -> str:

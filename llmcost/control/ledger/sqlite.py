@@ -179,10 +179,18 @@ class SqliteLedger:
         with self._file.reading() as db:
             return rows.limits(db)
 
-    def set_limit(self, key: str, nano: int | None) -> None:
+    def set_limit(self, key: str, amount: int | None) -> None:
         """See the contract."""
         with self._file.writing() as db:
-            rows.set_limit(db, key, nano)
+            rows.set_limit(db, key, amount)
+
+    def keys(self, prefix: str) -> list[str]:
+        """See the contract."""
+        with self._file.reading() as db:
+            found = db.execute(
+                "SELECT DISTINCT key FROM counters WHERE substr(key, 1, ?) = ? ORDER BY key", (len(prefix), prefix)
+            ).fetchall()
+        return [key for (key,) in found]
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""

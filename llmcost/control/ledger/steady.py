@@ -55,6 +55,7 @@ class SteadyLedger:
         self._mirror = Mirror()
         self._name = uuid.uuid4().hex
         self._lives = 0
+        self._limits: Mapping[str, int] = {}
         self._failed: LedgerFailure | None = None
         self._emptied = False
         self._retry_at = 0.0
@@ -141,11 +142,16 @@ class SteadyLedger:
 
     def limits(self) -> Mapping[str, int]:
         """See the contract."""
-        return self._run(self._inner.limits)
+        self._limits = self._run(self._inner.limits)
+        return self._limits
 
-    def set_limit(self, key: str, nano: int | None) -> None:
+    def set_limit(self, key: str, amount: int | None) -> None:
         """See the contract."""
-        self._run(self._inner.set_limit, key, nano)
+        self._run(self._inner.set_limit, key, amount)
+
+    def keys(self, prefix: str) -> list[str]:
+        """See the contract."""
+        return self._run(self._inner.keys, prefix)
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""
@@ -217,4 +223,6 @@ class SteadyLedger:
         self._inner.restore(f"{self._name}:{self._lives}", self._mirror.rows(), self._mirror.entries())
         for reservation in self._mirror.live():
             self._inner.renew(reservation)
+        for key, amount in self._limits.items():
+            self._inner.set_limit(key, amount)
         self._emptied = False

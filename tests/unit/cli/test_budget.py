@@ -6,21 +6,28 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from factories import a_call
 from stores import filled
 
 from llmcost import config
-from llmcost.budgeting import controller_of
+from llmcost.budgeting import WAITING, controller_of
 from llmcost.calls import Attribution, Call
 from llmcost.cli import main
 from llmcost.control import Admission, Controller, Quote
+from llmcost.control.controller import LOOK_EVERY_S
+from llmcost.control.ledger import Option, Reservation
+from llmcost.control.ledger.journal import Journal, Pending
 from llmcost.runtime import price_book
 
 NANO = 10**9
 SETTINGS = """
+ledger = "sqlite:.llmcost/ledger.db?wait_ms=2000"
+
 [[budgets]]
 name = "service"
 daily = 10
@@ -31,16 +38,18 @@ name = "users"
 scope = "user"
 daily = 2
 rolling = { "6h" = 1 }
+timezone = "Asia/Tokyo"
 fallbacks = { "gpt-4o" = ["gpt-4o-mini"] }
 
 [budgets.overrides.vip]
 daily = 50
 """
+numbers = count()
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "llmcost.toml").write_text(SETTINGS)
+    (tmp_path / "llmcost.toml").write_text(SETTINGS, encoding="utf-8")
     (tmp_path / ".llmcost").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
@@ -52,71 +61,164 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return main(["budget", *arguments], out, err), out.getvalue(), err.getvalue()
 
 
-def engine(place: Path) -> Controller:
+def program(place: Path) -> Controller:
+    """What runs beside the command line: an engine of its own over the same ledger."""
     settings = config.load()
     return controller_of(settings, price_book(settings), place / ".llmcost")
 
 
-def spend(place: Path, usd: float, user: str) -> str:
-    controller = engine(place)
-    now = time.time()
-    quote = Quote("priced", int(usd * NANO), int(usd * NANO))
-    verdict = controller.admit(Admission(f"{user}{now}", now, "gpt-4o-mini", {"user": user}, quote))
-    controller.settle(verdict, int(usd * NANO))
-    controller.close()
-    return verdict.action
+def spend(running: Controller, usd: float, user: str, *, settle: bool = True, later: float = 0.0) -> bool:
+    """Make a call, if the budgets let it pass; ``later`` is how many seconds later it begins."""
+    nano = round(usd * NANO)
+    admission = Admission(
+        f"{user}{next(numbers)}", time.time() + later, "gpt-4o-mini", {"user": user}, Quote("priced", nano, nano)
+    )
+    verdict = running.admit(admission)
+    if verdict.action != "block" and settle:
+        running.settle(verdict, nano)
+    return verdict.action != "block"
 
 
-def test_status_shows_what_was_spent_and_when_it_begins_anew(place: Path) -> None:
-    spend(place, 0.5, "u1")
-    code, out, _ = run("status", "--only", "user=u1", "--tz", "UTC")
-    assert code == 0
-    lines = [line.split() for line in out.splitlines()]
-    assert ["users", "user", "u1", "daily"] in [line[:4] for line in lines]
-    assert "25.0%" in out
-    assert "$0.5000" in out
-    assert max(map(len, out.splitlines())) <= 80
+def standings(*arguments: str) -> dict[tuple[str, str, str], Any]:
+    rows = json.loads(run("status", "--json", *arguments)[1])["standings"]
+    return {(row["budget"], row["value"], row["window"]): row for row in rows}
+
+
+def test_status_shows_bars_amounts_and_when_it_begins_anew(place: Path) -> None:
+    running = program(place)
+    spend(running, 0.5, "u1")
+    spend(running, 0.25, "u1", settle=False)
+    spend(running, 0.1, "\x1b2")
+    code, out, err = run("status")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "service  mode observe, UTC"
+    assert "users  by user, mode block, Asia/Tokyo" in lines
+    assert "$0.50 + $0.25 held of $2.00" in out
+    assert "bit by bit" in out
+    assert [line.split()[0] for line in lines if "daily" in line] == ["all", "u1", "\\x1b2", "vip"]
+    assert max(map(len, lines)) <= 80
+    turn = standings()["users", "u1", "daily"]["resets_at"]
+    assert turn.endswith("T00:00:00+09:00")
+    assert turn[8:10] in next(line for line in lines if "u1 " in line)
 
 
 def test_a_limit_that_is_reached_is_a_finding(place: Path) -> None:
-    spend(place, 1.0, "u1")
-    code, out, _ = run("status", "--only", "user=u1", "--json")
+    running = program(place)
+    for user in range(12):
+        spend(running, 0.01 + user / 100, f"u{user:02}")
+    assert run("status")[0] == 0
+    spend(running, 0.88, "u11")
+    assert not spend(running, 0.1, "u11")
+    code, out, _ = run("status")
     assert code == 1
-    rows = json.loads(out)
-    (rolling,) = [row for row in rows if row["window"] == "rolling 6h" and row["value"] == "u1"]
+    assert "u11" in out
+    assert "u00" not in out
+    assert "6 rows not shown" in out
+    rows = standings("--only", "user=u11")
+    assert {key[1] for key in rows} == {"u11"}
+    rolling = rows["users", "u11", "rolling 6h"]
     assert (rolling["limit"], rolling["spent"], rolling["used_ratio"]) == (1.0, 1.0, 1.0)
-    assert spend(place, 0.1, "u1") == "block"
+    assert len(standings()) == 1 + 2 * 13
+    assert run("status", "--all")[1].count("daily") == 1 + 13
 
 
 def test_set_lets_calls_pass_and_none_takes_it_back(place: Path) -> None:
-    spend(place, 1.0, "u1")
-    assert run("set", "users", "6h", "5", "--for", "u1")[0] == 0
-    assert spend(place, 0.1, "u1") != "block"
-    assert spend(place, 1.05, "u2") == "block"
-    assert run("set", "users", "6h", "none", "--for", "u1")[0] == 0
-    assert spend(place, 0.1, "u1") == "block"
+    running, later = program(place), LOOK_EVERY_S
+    assert spend(running, 1.0, "u1")
+    code, out, err = run("set", "users", "6h", "5", "--for", "u1")
+    assert (code, err) == (0, "")
+    assert out == "budget 'users' of user 'u1', rolling 6h: $5.00. All programs obey it within 5 seconds.\n"
+    assert spend(running, 0.1, "u1", later=later)
+    assert not spend(running, 1.05, "u2", later=later)
+    assert "$1.10 of $5.00 (set)" in run("status")[1]
+    code, out, _ = run("set", "users", "6h", "none", "--for", "u1")
+    assert "$1.00 again, as in the settings" in out
+    assert not spend(running, 0.1, "u1", later=2 * later)
     assert run("set", "users", "6h", "3")[0] == 0
-    assert spend(place, 1.05, "u2") != "block"
+    assert spend(running, 1.05, "u2", later=3 * later)
 
 
-def test_reset_begins_anew_for_one_value(place: Path) -> None:
-    spend(place, 1.0, "u1")
-    spend(place, 1.0, "u2")
-    code, out, _ = run("reset", "users", "--for", "u1")
-    assert (code, out) == (0, "users: 2 windows begun anew.\n")
-    assert spend(place, 0.1, "u1") != "block"
-    assert spend(place, 0.1, "u2") == "block"
+def test_set_gives_limits_that_the_settings_do_not_have(place: Path) -> None:
+    running = program(place)
+    assert run("set", "users", "calls", "2")[1].startswith("budget 'users', calls: 2 calls.")
+    assert [spend(running, 0.1, "u1") for _ in range(3)] == [True, True, False]
+    run("set", "users", "monthly", "0", "--for", "vip")
+    assert not spend(program(place), 0.1, "vip")
+    found = standings("--only", "user=vip")
+    assert [(key[2], row["limit"], row["changed"]) for key, row in found.items()] == [
+        ("daily", 50, False),
+        ("monthly", 0, True),
+        ("rolling 6h", 1, False),
+        ("calls", None, True),
+    ]
+
+
+def test_reset_sets_aside_what_is_spent_and_leaves_what_is_held(place: Path) -> None:
+    running = program(place)
+    spend(running, 1.0, "u1")
+    spend(running, 0.5, "u2")
+    spend(running, 0.25, "u2", settle=False)
+    code, out, err = run("reset", "users", "--for", "u1")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "budget 'users' of user 'u1', daily: $1.00 set aside.",
+        "budget 'users' of user 'u1', rolling 6h: $1.00 set aside.",
+    ]
+    assert spend(running, 1.0, "u1")
+    aside = json.loads(run("reset", "users", "--window", "daily", "--json")[1])
+    assert {(row["value"], row["spent"]) for row in aside} == {("u1", 1), ("u2", 0.5)}
+    left = {key: (row["spent"], row["held"], row["calls"]) for key, row in standings().items() if key[1] != "vip"}
+    assert left == {
+        ("service", "", "daily"): (2.5, 0.25, 4),
+        ("users", "u1", "daily"): (0, 0, 0),
+        ("users", "u1", "rolling 6h"): (1, 0, 1),
+        ("users", "u2", "daily"): (0, 0.25, 0),
+        ("users", "u2", "rolling 6h"): (0.5, 0.25, 2),
+    }
+    assert run("reset", "service")[1] == "budget 'service', daily: $2.50 set aside.\n"
+    assert run("reset", "users", "--for", "nobody")[1] == "budget 'users' of user 'nobody': nothing was spent.\n"
+
+
+def test_what_waits_for_the_ledger_is_told(place: Path) -> None:
+    journal = Journal(place / ".llmcost" / WAITING)
+    journal.add(Pending(Reservation("a", 0, Option((), ()), ()), 5))
+    code, out, _ = run("status")
+    assert code == 0
+    assert "1 call not booked yet: the ledger could not be reached" in out
+
+
+def test_a_ledger_that_cannot_be_read_is_a_failure(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / ".llmcost" / "ledger.db").write_bytes(b"no database" * 900)
+    code, out, err = run("status")
+    assert (code, out) == (2, "")
+    assert "ledger damaged: ledger.db" in err
+    monkeypatch.setenv("LLMCOST_LEDGER", "redis://127.0.0.1:9/0?wait_ms=50")
+    code, _, err = run("set", "service", "daily", "1")
+    assert (code, err) == (2, "llmcost: ledger unreachable: ConnectionError\n")
+
+
+def test_there_is_nothing_to_show_without_budgets_or_in_the_memory_of_a_program(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMCOST_LEDGER", "memory://")
+    assert "memory:// is inside the program" in run("status")[2]
+    (place / "llmcost.toml").write_text("", encoding="utf-8")
+    assert "budgets: none is set" in run("status")[2]
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("set", "nobody", "daily", "1"), "nobody"),
-        (("set", "users", "weekly", "1"), "weekly"),
-        (("set", "users", "daily", "much"), "much"),
+        (("set", "nobody", "daily", "1"), "no budget 'nobody'; known: service, users"),
+        (("set", "user", "daily", "1"), "did you mean 'users'?"),
+        (("set", "users", "dayly", "1"), "window: 'dayly' is none of hourly"),
+        (("set", "users", "daily", "much"), "limit: 'much' is not an amount of money"),
         (("set", "users", "daily", "-1"), "-1"),
-        (("set", "service", "daily", "1", "--for", "u1"), "--for"),
-        (("status", "--only", "u1"), "--only"),
+        (("set", "service", "daily", "1", "--for", "u1"), "--for: budget 'service' is about all calls"),
+        (("reset", "service", "--for", "u1"), "--for: budget 'service' is about all calls"),
+        (("reset", "users", "--window", "never"), "window: 'never' is none"),
+        (("status", "--only", "u1"), "--only: 'u1' is not SCOPE=VALUE"),
         (("simulate", "--policy", "gone.toml"), "gone.toml"),
     ],
 )

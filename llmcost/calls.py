@@ -28,6 +28,9 @@ that the map lists at 0. ``not_billed``: the provider refused or failed the call
 Outcome = Literal["complete", "truncated", "closed", "cancelled", "failed", "collected"]
 """How a call ended: read to the end; ended without its end mark; left early; cancelled; failed; garbage-collected."""
 
+Quoted = tuple[str, int, int | None, str | None]
+"""A quote as it is kept; see :class:`Call`."""
+
 LabelSource = Literal["map", "explicit", "inherited", "none"]
 
 
@@ -178,6 +181,8 @@ class Call:
     ``adopted`` says that the span belongs to another instrumentation; ``metered`` that the conventions' metrics come
     from there too.
     ``error_type`` is the provider's error type, an exception's name or an HTTP status as text.
+    ``quotes`` is what budgets were told before the send, by model: status of the price, a fair guess and the most that
+    the call could cost in nano-dollars, and what would have bounded it; ``prompt_hash`` names the prompt for them.
     """
 
     id: str
@@ -217,6 +222,8 @@ class Call:
     span_id: str | None = None
     counted_by: str | None = None
     parts: tuple[BilledPart, ...] = ()
+    quotes: Mapping[str, Quoted] = field(default_factory=dict)
+    prompt_hash: str | None = None
 
     @property
     def label(self) -> str:

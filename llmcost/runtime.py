@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -78,6 +80,7 @@ class Runtime:
     ) -> None:
         """Compose the engine, switch the hooks on. The application's providers are used, never touched."""
         self.config = config
+        config = _in_a_run(config)
         self.observers = FanOut()
         if config.metrics:
             self.observers.add(MetricsSpanProcessor(meter_provider))
@@ -189,6 +192,13 @@ class Tracers:
             self._of = provider
             self._tracer = provider.get_tracer(semconv.SCOPE, schema_url=semconv.SCHEMA_URL)
         return self._tracer
+
+
+def _in_a_run(config: Config) -> Config:
+    """Where a budget is by run, calls say which one they are of; without ``llmcost run`` this process is it."""
+    if config.run_id is not None or all(budget.scope != "run" for budget in config.budgets):
+        return config
+    return replace(config, run_id=uuid.uuid4().hex)
 
 
 def store_folder(config: Config, tracer_provider: object | None) -> Path | None:

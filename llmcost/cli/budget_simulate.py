@@ -20,7 +20,7 @@ from llmcost.errors import ConfigError
 from llmcost.pricing import PriceBook
 from llmcost.report.budgets import show_simulation
 from llmcost.runtime import price_book
-from llmcost.store.listing import all_calls
+from llmcost.store.listing import by_start
 from llmcost.store.past import Past
 from llmcost.store.query import Spend
 
@@ -45,16 +45,17 @@ def simulation(
     past = Past(prices)
     with o.opened(store) as connection:
         wanted = o.filter_of(connection, o.selection(since, until, zone, None), place)
-        stored = _with_progress(all_calls(connection, wanted), Spend(connection, wanted, place).total.calls, as_json)
-        found = simulate(budgets, past.calls(stored), past.reprice)
+        stored = _with_progress(by_start(connection, wanted), Spend(connection, wanted, place).total.calls, as_json)
+        found = simulate(budgets, past.calls(stored))
     if as_json:
         document = asdict(found)
         document["affected"] = [
             {"budget": budget, "value": value, **asdict(row)} for (budget, value), row in found.affected.items()
         ]
-        print(json.dumps({**document, "saved": found.saved, "refused_then": past.refused, "unit": "USD * 10^-9"}))
+        then = {"refused_then": past.refused, "left_out": past.left_out, "guessed": past.guessed}
+        print(json.dumps({**document, "saved": found.saved, **then, "unit": "USD * 10^-9"}))
     else:
-        show_simulation(found, past.refused, o.console())
+        show_simulation(found, past, o.console())
     return FINDINGS if found.calls["degrade"] + found.calls["block"] else CLEAN
 
 

@@ -10,7 +10,7 @@ from llmcost.control.fitness import MapModels
 from llmcost.control.ledger import Ledger, LedgerFailure, open_ledger
 from llmcost.control.money import nano_of_cost, usd_of
 from llmcost.control.policy import ALLOWED, Action, Decision, Verdict
-from llmcost.control.simulate import PastCall, Replayed, Simulation, enforced, replay, simulate
+from llmcost.control.simulate import PastCall, Replayed, Simulation, enforced, in_order, replay, simulate
 from llmcost.control.status import Affordable, Standing
 from llmcost.control.tables import budgets_of, check_all
 
@@ -41,6 +41,7 @@ __all__ = [
     "budgets_of",
     "check_all",
     "enforced",
+    "in_order",
     "ledger_for",
     "nano_of_cost",
     "open_ledger",

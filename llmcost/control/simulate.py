@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from llmcost.control.admission import Admission
 from llmcost.control.budget import Budget
@@ -13,8 +13,7 @@ from llmcost.control.controller import Controller
 from llmcost.control.ledger.memory import MemoryLedger
 from llmcost.control.policy import ACTIONS, Action, Decision, Verdict
 
-Reprice = Callable[["PastCall", str], int | None]
-"""What a call would have cost with another model, in nano-dollars; None where that is not known."""
+_LONGEST_CALL_S: Final = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,16 @@ class PastCall:
         admission: what the engine is told before the send.
         actual: what it cost, in nano-dollars; None where that is not known.
         duration: seconds from start to end.
+        sent: False where the request never left the machine; such a call gives its hold back.
+        reprice: what it would have cost with another model, in nano-dollars, None where that is not known; without it
+            a degraded call keeps its cost.
     """
 
     admission: Admission
     actual: int | None
     duration: float = 0.0
+    sent: bool = True
+    reprice: Callable[[str], int | None] | None = None
 
 
 class Replayed(NamedTuple):
@@ -78,35 +82,39 @@ def enforced(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
     return tuple(replace(budget, mode="block") if budget.mode == "observe" else budget for budget in budgets)
 
 
-def replay(budgets: Sequence[Budget], calls: Iterable[PastCall], reprice: Reprice | None = None) -> Iterator[Replayed]:
-    """Put past calls before a policy, in order of their starts; each settles when it ended then.
+def replay(budgets: Sequence[Budget], calls: Iterable[PastCall]) -> Iterator[Replayed]:
+    """Put past calls before a policy; each settles when it ended then. Callbacks are not asked.
 
     Args:
         budgets: checked budgets.
-        calls: stored calls in any order.
-        reprice: what a call costs with a fallback; without it a degraded call keeps its cost.
+        calls: stored calls, in the order of their starts (see :func:`in_order`).
     """
     clock = _Clock()
-    controller = Controller(budgets, MemoryLedger(clock), series=())
-    running: list[tuple[float, int, Verdict, int | None]] = []
-    for number, call in enumerate(sorted(calls, key=lambda call: (call.admission.started, call.admission.call_id))):
+    # A stream shows a sign of life while it runs; here nobody does, so holds last for any call's time.
+    controller = Controller(budgets, MemoryLedger(clock, hold_s=_LONGEST_CALL_S), series=())
+    running: list[tuple[float, int, PastCall, Verdict, int | None]] = []
+    for number, call in enumerate(calls):
         started = call.admission.started
         while running and running[0][0] <= started:
-            ended, _, verdict, cost = heapq.heappop(running)
-            clock.at = ended
-            controller.settle(verdict, cost)
+            clock.at, _, ended, verdict, cost = heapq.heappop(running)
+            _end(controller, ended, verdict, cost)
         clock.at = started
         verdict = controller.admit(call.admission)
-        cost = _cost(call, verdict, reprice)
+        cost = _cost(call, verdict)
         if verdict.action != "block":
-            heapq.heappush(running, (started + call.duration, number, verdict, cost))
+            heapq.heappush(running, (started + call.duration, number, call, verdict, cost))
         yield Replayed(call, verdict, cost)
 
 
-def simulate(budgets: Sequence[Budget], calls: Iterable[PastCall], reprice: Reprice | None = None) -> Simulation:
+def in_order(calls: Iterable[PastCall]) -> list[PastCall]:
+    """The calls in the order of their starts."""
+    return sorted(calls, key=lambda call: (call.admission.started, call.admission.call_id))
+
+
+def simulate(budgets: Sequence[Budget], calls: Iterable[PastCall]) -> Simulation:
     """Replay and sum up; see :func:`replay`."""
     result = Simulation()
-    for call, verdict, spent in replay(budgets, calls, reprice):
+    for call, verdict, spent in replay(budgets, calls):
         result.calls[verdict.action] += 1
         result.spent_then += call.actual or 0
         result.spent_now += spent or 0
@@ -123,9 +131,16 @@ def _affect(result: Simulation, decision: Decision, saved: int) -> None:
     row.saved += saved
 
 
-def _cost(call: PastCall, verdict: Verdict, reprice: Reprice | None) -> int | None:
+def _end(controller: Controller, call: PastCall, verdict: Verdict, cost: int | None) -> None:
+    if call.sent:
+        controller.settle(verdict, cost)
+    else:
+        controller.release(verdict)
+
+
+def _cost(call: PastCall, verdict: Verdict) -> int | None:
     if verdict.action == "block":
         return 0
-    if verdict.model is None or reprice is None:
+    if verdict.model is None or call.reprice is None:
         return call.actual
-    return reprice(call, verdict.model)
+    return call.reprice(verdict.model)

@@ -46,8 +46,8 @@ class Gate:
         budgets = controller.budgets
         self.controller = controller
         self.books = Books(controller)
+        self.fallbacks = self.books.fallbacks
         self.decisions: DecisionCounts = Counter()
-        self.fallbacks = frozenset(model for budget in budgets for model in budget.fallbacks)
         self._run_id = run_id or uuid.uuid4().hex
         self._quotes = Quotes(prices, strict=any(budget.bound == "strict" for budget in budgets))
         limits = [each for budget in budgets for each in (budget, *budget.overrides.values())]

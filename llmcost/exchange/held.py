@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from llmcost import semconv
-from llmcost.calls import Call, nano_dollars
-from llmcost.control import Admission, Controller, Decision, Verdict, usd_of
+from llmcost.calls import Call, Quoted, nano_dollars
+from llmcost.control import Admission, Budget, Controller, Decision, Quote, Verdict, usd_of
 from llmcost.exchange.guard import log
 from llmcost.exchange.settling import Settler
 
@@ -28,6 +28,7 @@ class Books:
     def __init__(self, controller: Controller) -> None:
         self.controller = controller
         self.settler = Settler(controller)
+        self.fallbacks = fallbacks_of(controller.budgets)
 
     def settle(self, verdict: Verdict, actual: int | None) -> Sequence[Decision]:
         """Book what a call cost; see :meth:`Held.settle`."""
@@ -106,6 +107,18 @@ class Held:
         controller, verdict = self._books.controller, self.verdict
         self._books.settler.do(lambda: controller.release(verdict))
 
+    def told(self) -> dict[str, Any]:
+        """For the record, what the budgets were told: a replay of the call can then tell them the same."""
+        ticket = self.verdict.ticket
+        if ticket is None:
+            return {}
+        admission = ticket.admission
+        quotes = {admission.model: _quoted(admission.quote)}
+        if admission.quote_for is not None:
+            for model in self._books.fallbacks[admission.model]:
+                quotes[model] = _quoted(admission.quote_for(model))
+        return {"quotes": quotes, "prompt_hash": admission.prompt_hash}
+
     def alive(self, now: float) -> None:
         """A chunk has arrived at monotonic second ``now``: the hold is to last."""
         if now >= self._alive:
@@ -133,6 +146,19 @@ class Held:
                 if decision.action != "allow"
             )
         return found
+
+
+def fallbacks_of(budgets: Iterable[Budget]) -> Mapping[str, tuple[str, ...]]:
+    """The models that any budget may put in a model's place."""
+    found: dict[str, tuple[str, ...]] = {}
+    for budget in budgets:
+        for model, fallbacks in budget.fallbacks.items():
+            found[model] = tuple(dict.fromkeys((*found.get(model, ()), *fallbacks)))
+    return found
+
+
+def _quoted(quote: Quote) -> Quoted:
+    return quote.status, quote.estimate, quote.bound, quote.unbounded
 
 
 def cost_of(call: Call) -> int | None:

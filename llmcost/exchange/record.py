@@ -68,6 +68,7 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
         trace_id=span.trace_id,
         span_id=span.span_id,
         parts=parts,
+        **({} if held is None else held.told()),
     )
 
 

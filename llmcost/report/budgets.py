@@ -18,6 +18,7 @@ from llmcost.control.plan import ROLLING
 from llmcost.control.policy import Action
 from llmcost.report.terminal import drawn_bar
 from llmcost.report.words import count, decimals, money, percent, plain, plural
+from llmcost.store.past import Past
 
 _BAR: Final = 10
 _MOST: Final = 15
@@ -74,7 +75,7 @@ def told(row: Standing | None, *, spent: bool = False) -> str:
     return money(nano_dollars(row.spent if spent else row.limit), decimals(nano_dollars(row.limit)))
 
 
-def show_simulation(found: Simulation, refused: int, out: Console) -> None:
+def show_simulation(found: Simulation, past: Past, out: Console) -> None:
     """What a policy would have done to the calls of the past, and to whom."""
     calls = sum(found.calls.values())
     out.print(f"{plural(calls, 'call')}, {money(found.spent_then)} spent")
@@ -84,11 +85,18 @@ def show_simulation(found: Simulation, refused: int, out: Console) -> None:
     out.print(f"With this policy {money(found.spent_now)}, {money(found.saved)} less.")
     if found.unpriced:
         out.print(f"{plural(found.unpriced, 'call')} without a known cost: not in these sums.")
-    if refused:
-        out.print(f"{plural(refused, 'call')} refused by a budget then: left out, their cost is not known.")
+    if past.left_out:
+        out.print(f"{plural(past.left_out, 'call')} refused by a budget then: left out, their cost is not known.")
+    guessed = past.refused - past.left_out
+    if guessed:
+        out.print(f"{plural(guessed, 'call')} refused by a budget then: with the cost guessed then.")
+    if past.guessed:
+        out.print(f"{plural(past.guessed, 'call')} recorded without budgets: near a limit one may differ.")
     if found.affected:
         out.print()
         out.print(_affected(found))
+        if len(found.affected) > _MOST:
+            out.print(f"{len(found.affected) - _MOST:,} more; --json has all.")
 
 
 def _affected(found: Simulation) -> Table:
@@ -101,8 +109,6 @@ def _affected(found: Simulation) -> Table:
     for (budget, value), row in rows[:_MOST]:
         numbers = [count(row.calls[action]) for action, _ in _WORDS]
         table.add_row(Text(plain(budget)), Text(plain(value) if value else "all"), *numbers, money(row.saved))
-    if len(rows) > _MOST:
-        table.add_row(Text(f"and {len(rows) - _MOST:,} more; --json has all", "dim"))
     return table
 
 

@@ -87,7 +87,8 @@ CALL: Final = _Layout(
     "id started_ns duration operation provider request_model outcome response_model response_id finish_reasons stream "
     "status_code error_type server_address server_port run_id trace_id span_id max_tokens",
     "chunks time_to_first_chunk error_code service_tier requested_service_tier attempts requested_model budget_action "
-    "budget_name adopted counted_by usage_estimated region metered",
+    "budget_name adopted counted_by usage_estimated region metered "
+    "quotes prompt_hash",
 )
 USAGE: Final = _Layout(
     Usage,

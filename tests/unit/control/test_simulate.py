@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from ledgers import START, Clock
 
@@ -15,6 +16,7 @@ from llmcost.control import (
     Quote,
     Verdict,
     enforced,
+    in_order,
     replay,
     simulate,
 )
@@ -38,6 +40,14 @@ BUDGETS = (
 )
 
 
+def tenth(cost: int, _: str) -> int:
+    return cost // 10
+
+
+def smaller(cost: int, _: str) -> Quote:
+    return Quote("priced", cost // 10, cost // 5)
+
+
 def stored(count: int = 1_500) -> list[PastCall]:
     chance = random.Random(7)
     calls = []
@@ -52,10 +62,11 @@ def stored(count: int = 1_500) -> list[PastCall]:
             chance.choice(["large", "large", "small"]),
             {"user": f"u{chance.randint(1, 5)}", "label": chance.choice("abc"), "run": f"r{number // 40}"},
             quote,
-            quote_for=lambda _, cost=cost: Quote("priced", cost // 10, cost // 5),  # type: ignore[misc]
+            quote_for=partial(smaller, cost),
             prompt_hash=f"p{chance.randint(1, 12)}",
         )
-        calls.append(PastCall(admission, cost if quote.has_price else None, chance.uniform(0.1, 300)))
+        known = cost if quote.has_price else None
+        calls.append(PastCall(admission, known, chance.uniform(0.1, 300), reprice=partial(tenth, known or 0)))
     return calls
 
 
@@ -80,7 +91,7 @@ def test_the_replay_equals_an_enforced_run_call_by_call() -> None:
     calls = stored()
     shuffled = calls.copy()
     random.Random(1).shuffle(shuffled)
-    replayed = list(replay(BUDGETS, shuffled, lambda call, _: (call.actual or 0) // 10))
+    replayed = list(replay(BUDGETS, in_order(shuffled)))
     assert [row.call.admission.call_id for row in replayed] == [call.admission.call_id for call in calls]
     actions = [(row.verdict.action, row.verdict.model) for row in replayed]
     assert actions == run_enforced(calls)
@@ -89,8 +100,8 @@ def test_the_replay_equals_an_enforced_run_call_by_call() -> None:
 
 def test_the_sum_says_how_many_for_whom_and_the_money() -> None:
     calls = stored()
-    result = simulate(BUDGETS, calls, lambda call, _: (call.actual or 0) // 10)
-    rows = list(replay(BUDGETS, calls, lambda call, _: (call.actual or 0) // 10))
+    result = simulate(BUDGETS, calls)
+    rows = list(replay(BUDGETS, calls))
     assert sum(result.calls.values()) == len(calls)
     assert result.calls["block"] == sum(row.verdict.action == "block" for row in rows)
     assert result.spent_then == sum(call.actual or 0 for call in calls)

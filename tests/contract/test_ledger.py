@@ -347,10 +347,11 @@ def test_sums_are_given_back_once(ledger: Ledger) -> None:
     assert ledger.spend("s", START - DAY, START + DAY)[0][1:] == (67, 4)
 
 
-def test_a_ledger_that_is_not_empty_can_be_accepted(ledger: Ledger) -> None:
+def test_sums_come_on_top_of_what_is_known(ledger: Ledger) -> None:
+    """Another process may have given its part back before."""
     ledger.settle(reserved(ledger, wish("a", 10, counter())), 10)
-    ledger.accept()
-    assert ledger.states([counter()]) == ((10, 0, 1),)
+    assert ledger.restore("mine", [(counter(), (5, 0, 2))], [])
+    assert ledger.states([counter()]) == ((15, 0, 3),)
 
 
 def test_totals_that_are_used_live_on(bench: Bench) -> None:

@@ -263,6 +263,31 @@ def test_a_file_that_was_removed_is_made_again(file: Path, ledger: SteadyLedger,
     assert booked(ledger) == (17, 10, 4)
 
 
+def test_nothing_is_given_back_twice(
+    file: Path, ledger: SteadyLedger, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call in flight may hear of the emptied ledger only after another thread has given everything back."""
+    ledger.settle(held(ledger, "a"), 7)
+    for path in file.parent.glob("ledger.db*"):
+        path.unlink()
+    with pytest.raises(LedgerFailure, match="emptied"):
+        ledger.reserve(wish("b", 10, FREE))
+    pace.later()
+    assert booked(ledger) == (7, 0, 1)
+    with monkeypatch.context() as late:
+        late.setattr(ledger._inner, "states", lambda _: (_ for _ in ()).throw(LedgerFailure("emptied", "late")))
+        with pytest.raises(LedgerFailure, match="late"):
+            booked(ledger)
+    pace.later()
+    assert booked(ledger) == (7, 0, 1)
+    for path in file.parent.glob("ledger.db*"):
+        path.unlink()
+    with pytest.raises(LedgerFailure, match="emptied"):
+        booked(ledger)
+    pace.later()
+    assert booked(ledger) == (7, 0, 1)
+
+
 def test_a_full_disk_loses_nothing(ledger: SteadyLedger, pace: Pace) -> None:
     first = held(ledger, "a")
     database = ledger._inner._file._connection  # type: ignore[attr-defined]

@@ -74,8 +74,11 @@ class SqliteFile:
             self._drop()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Cursor]:
+    def writing(self, *, accept: bool = False) -> Iterator[sqlite3.Cursor]:
         """A transaction that holds the write lock from its start; rolled back if the block raises.
+
+        Args:
+            accept: go on also with a file that is another one than before.
 
         Raises:
             LedgerFailure: with the reason.
@@ -84,6 +87,9 @@ class SqliteFile:
         if not self._lock.acquire(timeout=self._wait_s):
             raise LedgerFailure("busy", f"{self.path.name}: other threads")
         try:
+            if accept:
+                self._drop()  # so that the file that is opened now is the one that is known
+                self._life = None
             cursor = self._begun("BEGIN IMMEDIATE", deadline)
             try:
                 yield cursor

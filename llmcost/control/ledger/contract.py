@@ -161,9 +161,6 @@ class Ledger(Protocol):
     def now(self) -> float:
         """The ledger's clock, which decides windows and expiry."""
 
-    def accept(self) -> None:
-        """Go on with a ledger that was found ``emptied``; until then every call fails so."""
-
     def reserve(self, request: Request) -> Reservation | Refusal:
         """Hold an amount in all counters of the first option that fits, in one atomic step; idempotent by call id."""
 
@@ -211,7 +208,8 @@ class Ledger(Protocol):
         """The keys of counters that start with ``prefix``, sorted. For people, not for calls."""
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
-        """Add sums to counters and series that were lost; once by name. False where that was done before."""
+        """Go on with a ledger that was found ``emptied``, which until then fails every call, and add sums that were
+        lost, in one step. Once by name in each life of the ledger: False where that was done before."""
 
     def expired(self) -> Expired:
         """Holds that ran out of time."""

@@ -76,10 +76,6 @@ class LeasedLedger:
         """See the contract."""
         return self._inner.now()
 
-    def accept(self) -> None:
-        """See the contract."""
-        self._inner.accept()
-
     def reserve(self, request: Request) -> Reservation | Refusal:
         """See the contract."""
         option = request.options[0]

@@ -10,6 +10,7 @@
 --   <prefix>c:<key>     hash    <slot> spent, <slot>:h held, <slot>:n calls, <slot>:u until
 --   <prefix>call:<id>   string  JSON: state (held, kept, settled), keep, choice, stakes
 --   <prefix>holds       zset    ids of held calls by expiry
+--   <prefix>limits      hash    <key> nano-dollars or calls: limits that were set while programs run
 --   <prefix>b:<series>:<day>, <prefix>d:<series>   hashes of buckets and of whole days: <slot> nano, <slot>:n calls
 
 local prefix = KEYS[1]
@@ -162,6 +163,7 @@ local function add_to_series(entry)
   end
 end
 
+local life = epoch()
 local ops = {}
 
 function ops.reserve()
@@ -257,11 +259,27 @@ function ops.claim()
   return {'yes'}
 end
 
+function ops.set_limit()
+  if input.amount == '' then
+    redis.call('HDEL', prefix .. 'limits', input.key)
+  else
+    redis.call('HSET', prefix .. 'limits', input.key, input.amount)
+  end
+  return {'kept'}
+end
+
+function ops.limits()
+  local fields, found = redis.call('HGETALL', prefix .. 'limits'), {}
+  for i = 1, #fields, 2 do found[#found + 1] = {fields[i], fields[i + 1]} end
+  return {'limits', found}
+end
+
 function ops.restore()
-  if read_call(input.name) then return {'again'} end
+  local name = input.name .. ':' .. life
+  if read_call(name) then return {'again'} end
   for _, row in ipairs(input.rows) do book(row, row[9], row[10], row[11]) end
   for _, entry in ipairs(input.entries) do add_to_series(entry) end
-  write_call(input.name, {state = 'settled', choice = 0, stakes = {}}, input.remember)
+  write_call(name, {state = 'settled', choice = 0, stakes = {}}, input.remember)
   return {'restored'}
 end
 
@@ -270,7 +288,6 @@ function ops.expired()
   return {'expired', row[1] or '0', row[2] or '0'}
 end
 
-local life = epoch()
 if input.epoch ~= '' and life ~= input.epoch then return {life, tostring(now), 'emptied'} end
 expire()
 local answer = ops[ARGV[1]]()

@@ -90,9 +90,6 @@ class MemoryLedger:
         """See the contract."""
         return self._clock()
 
-    def accept(self) -> None:
-        """Nothing here can be lost alone."""
-
     def reserve(self, request: Request) -> Reservation | Refusal:
         """See the contract."""
         call_id = request.call_id

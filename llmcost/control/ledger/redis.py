@@ -82,10 +82,6 @@ class RedisLedger:
         """This machine's clock, put right by what the server said last."""
         return self._clock() if self._clock is not None else time.time() + self._ahead_s
 
-    def accept(self) -> None:
-        """See the contract."""
-        self._epoch = ""
-
     def reserve(self, request: Request) -> Reservation | Refusal:
         """See the contract."""
         options = [_rows(option) for option in request.options]
@@ -143,21 +139,11 @@ class RedisLedger:
 
     def limits(self) -> Mapping[str, int]:
         """See the contract."""
-        try:
-            found = self._client.hgetall(self._limits)
-        except self._errors.RedisError as exc:
-            raise self._failure(exc) from exc
-        return {key.decode(): int(nano) for key, nano in found.items()}
+        return {key.decode(): int(amount) for key, amount in self._run("limits")[1]}
 
     def set_limit(self, key: str, amount: int | None) -> None:
         """See the contract."""
-        try:
-            if amount is None:
-                self._client.hdel(self._limits, key)
-            else:
-                self._client.hset(self._limits, key, amount)
-        except self._errors.RedisError as exc:
-            raise self._failure(exc) from exc
+        self._run("set_limit", key=key, amount="" if amount is None else str(amount))
 
     def keys(self, prefix: str) -> list[str]:
         """See the contract. Looks through all counters of the namespace."""
@@ -169,17 +155,15 @@ class RedisLedger:
         # A scan may show a key twice.
         return sorted({key[len(start) :] for key in found if key.startswith(start + prefix)})
 
-    @property
-    def _limits(self) -> str:
-        return f"{self._prefix}limits"
-
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""
         counters = tuple(counter for counter, _ in sums)
         numbers = [[str(spent), str(held), calls] for _, (spent, held, calls) in sums]
         named = _rows(Option(counters, (0,) * len(counters)))
         joined = [[*row, *added] for row, added in zip(named, numbers, strict=True)]
-        return bool(self._run("restore", name=name, rows=joined, entries=_entries(entries))[0] == "restored")
+        # Whatever life this is: others wait for what is given back here, so they are let in only afterwards.
+        answer = self._run("restore", name=name, rows=joined, entries=_entries(entries), epoch="")
+        return bool(answer[0] == "restored")
 
     def expired(self) -> Expired:
         """See the contract."""
@@ -195,8 +179,7 @@ class RedisLedger:
         self._client.close()
 
     def _run(self, operation: str, **values: Any) -> list[Any]:
-        values |= _CONSTANTS
-        values |= {"hold": self._hold_s, "epoch": self._epoch, "candidate": uuid.uuid4().hex}
+        values = {"epoch": self._epoch, "candidate": uuid.uuid4().hex, "hold": self._hold_s, **_CONSTANTS, **values}
         if self._clock is not None:
             values["now"] = self._clock()
         arguments = (1, self._prefix, operation, json.dumps(values, separators=(",", ":")))

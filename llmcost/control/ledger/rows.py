@@ -66,6 +66,11 @@ def set_limit(db: sqlite3.Cursor, key: str, nano: int | None) -> None:
         db.execute("INSERT INTO meta VALUES (?, ?)", (_LIMIT + key, nano))
 
 
+def life_of(db: sqlite3.Cursor) -> str:
+    """The name of the file's life: another one for each file that was made."""
+    return str(db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0])
+
+
 def states_of(db: sqlite3.Cursor, counters: Sequence[Counter]) -> tuple[State, ...]:
     """The counters as they stand."""
     return tuple([_state(db, counter) for counter in counters])

@@ -66,10 +66,6 @@ class SqliteLedger:
         """See the contract."""
         return self._clock()
 
-    def accept(self) -> None:
-        """See the contract."""
-        self._file.accept()
-
     def reserve(self, request: Request) -> Reservation | Refusal:
         """See the contract."""
         with self._file.writing() as db:
@@ -194,13 +190,14 @@ class SqliteLedger:
 
     def restore(self, name: str, sums: Sequence[tuple[Counter, State]], entries: Sequence[Entry]) -> bool:
         """See the contract."""
-        with self._file.writing() as db:
+        with self._file.writing(accept=True) as db:
             now = self._begin(db)
-            if rows.find_call(db, name) is not None:
+            once = f"{name}:{rows.life_of(db)}"
+            if rows.find_call(db, once) is not None:
                 return False
             rows.book(db, [(c.key, c.slot, c.until, *state) for c, state in sums])
             rows.book_series(db, entries)
-            db.execute(rows.SET_CALL, (name, "settled", now + REMEMBER_S, 0, 0, ""))
+            db.execute(rows.SET_CALL, (once, "settled", now + REMEMBER_S, 0, 0, ""))
             return True
 
     def expired(self) -> Expired:

@@ -33,6 +33,8 @@ RETRY_AFTER_S: Final = 1.0
 _BITE: Final = 20
 """Settlements of before that one call books at most."""
 
+_PATIENCE_S: Final = 0.05
+
 T = TypeVar("T")
 
 
@@ -54,12 +56,12 @@ class SteadyLedger:
         self._journal = Journal(folder)
         self._mirror = Mirror()
         self._name = uuid.uuid4().hex
-        self._lives = 0
         self._limits: Mapping[str, int] = {}
         self._failed: LedgerFailure | None = None
         self._emptied = False
         self._retry_at = 0.0
         self._catching_up = threading.Lock()
+        self._giving_back = threading.Lock()
         self._looked_for_orphans = False
         self.network = inner.network
         rebuild_in_child(self)
@@ -70,6 +72,7 @@ class SteadyLedger:
         self._journal.after_in_child()
         self._mirror = Mirror()
         self._catching_up = threading.Lock()
+        self._giving_back = threading.Lock()
 
     @property
     def waiting(self) -> int:
@@ -79,10 +82,6 @@ class SteadyLedger:
     def now(self) -> float:
         """See the contract."""
         return self._inner.now()
-
-    def accept(self) -> None:
-        """See the contract; here it happens by itself."""
-        self._inner.accept()
 
     def reserve(self, request: Request) -> Reservation | Refusal:
         """See the contract."""
@@ -217,12 +216,19 @@ class SteadyLedger:
             self._catching_up.release()
 
     def _give_back(self) -> None:
-        """Book again what this process has booked, and hold again what it held. What waits comes after."""
-        self._inner.accept()
-        self._lives += 1
-        self._inner.restore(f"{self._name}:{self._lives}", self._mirror.rows(), self._mirror.entries())
-        for reservation in self._mirror.live():
-            self._inner.renew(reservation)
-        for key, amount in self._limits.items():
-            self._inner.set_limit(key, amount)
-        self._emptied = False
+        """Book again what this process has booked, and hold again what it held. What waits comes after.
+
+        One thread does it; the others wait as long as a call may. The ledger lets nobody in before the sums are back.
+        """
+        if not self._giving_back.acquire(timeout=_PATIENCE_S):
+            raise LedgerFailure("emptied", "another thread gives back what it knew", asked=False)
+        try:
+            if self._emptied:
+                self._inner.restore(self._name, self._mirror.rows(), self._mirror.entries())
+                for reservation in self._mirror.live():
+                    self._inner.renew(reservation)
+                for key, amount in self._limits.items():
+                    self._inner.set_limit(key, amount)
+                self._emptied = False
+        finally:
+            self._giving_back.release()

@@ -90,6 +90,28 @@ def test_a_redis_that_was_killed_gets_everything_when_it_is_back(server: RedisSe
     assert sum(bucket.nano for bucket in ledger.spend("s", time.time() - 3600, time.time() + 3600)) == 10
 
 
+@pytest.mark.parametrize("raised", [ValueError("closed file"), OSError(9), AttributeError("readline")])
+def test_a_connection_closed_while_it_is_waited_on_loses_no_settlement(
+    raised: Exception, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.start()
+    inner = open_ledger(server.url)
+    ledger = SteadyLedger(inner)
+    call = held(ledger, "a")
+    with monkeypatch.context() as patched:
+
+        def closed(*_: object) -> None:
+            raise raised
+
+        patched.setattr(inner._client, "evalsha", closed)  # type: ignore[attr-defined]
+        with pytest.raises(LedgerFailure, match="unreachable"):
+            ledger.settle(call, 7)
+    assert ledger.waiting == 1
+    assert ledger.flush() == 0
+    assert booked(ledger) == (7, 0, 1)
+    ledger.close()
+
+
 def test_a_redis_that_was_emptied_is_a_failure_then_gets_its_memory_back(server: RedisServer) -> None:
     server.start()
     pace = Pace()

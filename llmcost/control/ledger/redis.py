@@ -42,6 +42,11 @@ _CONSTANTS: Final[Mapping[str, float]] = {
 }
 
 
+_CLOSED_MEANWHILE: Final = (OSError, ValueError, AttributeError)
+"""What redis-py raises, apart from errors of its own, where another thread closes the connection that is waited on: the
+end of a program does. The answer is lost then, as it is with any other failure."""
+
+
 class RedisLedger:
     """See :class:`~llmcost.control.ledger.contract.Ledger`. The clock is the server's.
 
@@ -188,7 +193,7 @@ class RedisLedger:
                 answer = self._client.evalsha(self._sha, *arguments)
             except self._errors.NoScriptError:
                 answer = self._client.eval(self._text, *arguments)
-        except self._errors.RedisError as exc:
+        except (self._errors.RedisError, *_CLOSED_MEANWHILE) as exc:
             raise self._failure(exc) from exc
         life, now, kind, *rest = answer
         if kind == b"emptied":

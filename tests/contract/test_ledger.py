@@ -137,6 +137,25 @@ def test_a_hold_expires_is_counted_and_late_settlement_books(bench: Bench) -> No
     assert ledger.settle(held, 55) is None
 
 
+@pytest.mark.parametrize("last", ["states", "expired", "reserve", "tidy"])
+def test_no_hold_that_has_expired_counts_however_many_they_are(bench: Bench, last: str) -> None:
+    """Two processes of many threads that were killed leave more holds than go in one bite."""
+    ledger = bench.open()
+    many = 600
+    for number in range(many):
+        reserved(ledger, wish(f"killed {number}", 7, counter(limit=many * 7)))
+    bench.clock.at += 601
+    if last == "states":
+        assert ledger.states([counter()]) == ((0, 0, many),)
+    elif last == "expired":
+        assert ledger.expired() == (many, many * 7)
+    elif last == "reserve":
+        reserved(ledger, wish("a", many * 7, counter(limit=many * 7)))
+    else:
+        ledger.tidy()
+        assert ledger.states([counter()]) == ((0, 0, many),)
+
+
 def test_chunks_keep_a_hold_alive(bench: Bench) -> None:
     ledger = bench.open()
     held = reserved(ledger, wish("a", 60, counter()))

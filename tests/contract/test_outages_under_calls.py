@@ -70,7 +70,7 @@ def redis_hanging(_: Path, server: RedisServer) -> Scene:
             server.process.send_signal(number)
 
     scene = Scene(
-        f"{url_of(server)}&wait_ms=50",
+        url_of(server, wait_ms=200),
         lambda _: send(signal.SIGSTOP),
         lambda _: send(signal.SIGCONT),
         ("unreachable",),
@@ -150,8 +150,9 @@ def pragma(ledger: Any, text: str) -> None:
     ledger._inner._file._connection.execute(f"PRAGMA {text}")
 
 
-def url_of(server: RedisServer) -> str:
-    return f"{server.url}?namespace={uuid.uuid4().hex}"
+def url_of(server: RedisServer, wait_ms: int = 5_000) -> str:
+    """A server that is there may be slow on a busy machine; one that is gone refuses at once."""
+    return f"{server.url}?namespace={uuid.uuid4().hex}&wait_ms={wait_ms}"
 
 
 SCENES = (

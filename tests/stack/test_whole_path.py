@@ -34,12 +34,14 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def newsroom(running: Asking, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    store = tmp_path_factory.mktemp("store")
-    folder = demo.examples_folder()
+    store, place = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("program") / SERVICE
+    folder, program = demo.examples_folder(), demo.choose_program()
+    demo.copied(folder / "newsroom", program, place)
     with demo.provider_server(folder) as port:
         environment = demo.demo_environment(os.environ, port, store) | settings(running.stack.endpoint, SERVICE, store)
-        command = [sys.executable, "-m", "llmcost", "run", "--", sys.executable, "-m", demo.choose_program().module]
-        subprocess.run(command, env=environment, cwd=folder / "newsroom", check=True, capture_output=True, timeout=240)
+        for arguments in (("scan", "."), ("run", "--", sys.executable, "-m", program.module)):
+            command = [sys.executable, "-m", "llmcost", *arguments]
+            subprocess.run(command, env=environment, cwd=place, check=True, capture_output=True, timeout=240)
     return Ran(running, stats(store))
 
 
@@ -92,11 +94,11 @@ def test_a_trace_is_found_by_its_label_with_its_cost(newsroom: Ran) -> None:
 
 
 def test_an_exemplar_leads_from_the_money_to_the_trace(newsroom: Ran) -> None:
-    selector = f'llm_cost_total{{service_name="{SERVICE}", llm_semantic_label="newsletter"}}'
+    selector = f'llm_cost_total{{service_name="{SERVICE}", llm_semantic_label="content_generation"}}'
     exemplars = until(lambda: list(newsroom.asking.exemplars(selector)))
     trace_id, value = exemplars[0]
     spans = until(lambda: newsroom.asking.trace(trace_id))
-    call = next(each for each in map(tags, spans) if each.get(semconv.SEMANTIC_LABEL) == "newsletter")
+    call = next(each for each in map(tags, spans) if each.get(semconv.SEMANTIC_LABEL) == "content_generation")
     assert call[semconv.COST_TOTAL] == pytest.approx(value)
 
 

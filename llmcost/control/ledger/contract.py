@@ -149,7 +149,9 @@ class Expired(NamedTuple):
 
 
 class Ledger(Protocol):
-    """What every back end does. Every method may raise :class:`LedgerFailure`, and nothing else."""
+    """What every back end does. Every method may raise :class:`LedgerFailure`, and nothing else.
+
+    No state, and no refusal, counts a hold that has expired."""
 
     network: bool
     """Whether a call waits for a network, and so must not be made in an event loop."""

@@ -128,8 +128,10 @@ local function drop_call(id)
   redis.call('ZREM', prefix .. 'holds', id)
 end
 
+-- A bite of the holds that have expired; whether more may wait.
 local function expire()
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'holds', '-inf', now, 'LIMIT', 0, BITE)) do
+  local ended = redis.call('ZRANGEBYSCORE', prefix .. 'holds', '-inf', now, 'LIMIT', 0, BITE)
+  for _, id in ipairs(ended) do
     local call = read_call(id)
     local most = '0'
     for _, stake in ipairs(call and call.stakes or {}) do
@@ -145,6 +147,7 @@ local function expire()
       drop_call(id)
     end
   end
+  return #ended == BITE and 1 or 0
 end
 
 local function add_to_series(entry)
@@ -288,7 +291,7 @@ function ops.expired()
   return {'expired', row[1] or '0', row[2] or '0'}
 end
 
-if input.epoch ~= '' and life ~= input.epoch then return {life, tostring(now), 'emptied'} end
-expire()
+if input.epoch ~= '' and life ~= input.epoch then return {life, tostring(now), 0, 'emptied'} end
+local more = expire()
 local answer = ops[ARGV[1]]()
-return {life, string.format('%.6f', now), unpack(answer)}
+return {life, string.format('%.6f', now), more, unpack(answer)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -77,6 +78,7 @@ class RedisLedger:
         self._client, self._errors = connect(url, timeout_s)
         self._clock = clock
         self._hold_s = hold_s
+        self._timeout_s = timeout_s
         self._prefix = f"llmcost:{{{namespace}}}:"
         self._text = _SCRIPT.read_text(encoding="utf-8")
         self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
@@ -90,7 +92,8 @@ class RedisLedger:
     def reserve(self, request: Request) -> Reservation | Refusal:
         """See the contract."""
         options = [_rows(option) for option in request.options]
-        kind, *rest = self._run("reserve", id=request.call_id, keep=request.keep, options=options)
+        asked = {"id": request.call_id, "keep": request.keep, "options": options}
+        kind, *rest = self._run_past_expiry("reserve", asked, within_s=self._timeout_s)
         if kind == "refused":
             return Refusal(request.call_id, tuple(rest[0]), tuple(_states(states) for states in rest[1]))
         return Reservation(request.call_id, rest[0], request.options[rest[0]], _states(rest[1]))
@@ -115,7 +118,7 @@ class RedisLedger:
     def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
         """See the contract."""
         rows = _rows(Option(tuple(counters), (0,) * len(counters)))
-        return _states(self._run("states", counters=rows)[1])
+        return _states(self._run_past_expiry("states", {"counters": rows})[1])
 
     def spend(self, series: str, start: float, end: float, step: int = BUCKET_S) -> list[Bucket]:
         """See the contract."""
@@ -172,18 +175,30 @@ class RedisLedger:
 
     def expired(self) -> Expired:
         """See the contract."""
-        _, holds, nano = self._run("expired")
+        _, holds, nano = self._run_past_expiry("expired", {})
         return Expired(int(holds), int(nano))
 
     def tidy(self) -> None:
         """Expires holds; everything else goes by the server's own expiry."""
-        self._run("expired")
+        self._run_past_expiry("expired", {})
 
     def close(self) -> None:
         """See the contract."""
         self._client.close()
 
     def _run(self, operation: str, **values: Any) -> list[Any]:
+        _, *answer = self._asked(operation, values)
+        return answer
+
+    def _run_past_expiry(self, operation: str, values: Mapping[str, Any], *, within_s: float = math.inf) -> list[Any]:
+        """The script expires a bite of holds at a time: asked again while others may still count in the answer."""
+        give_up = time.monotonic() + within_s
+        while True:
+            more, *answer = self._asked(operation, values)
+            if not more or answer[0] == "granted" or time.monotonic() >= give_up:
+                return answer
+
+    def _asked(self, operation: str, values: Mapping[str, Any]) -> list[Any]:
         values = {"epoch": self._epoch, "candidate": uuid.uuid4().hex, "hold": self._hold_s, **_CONSTANTS, **values}
         if self._clock is not None:
             values["now"] = self._clock()
@@ -195,12 +210,12 @@ class RedisLedger:
                 answer = self._client.eval(self._text, *arguments)
         except (self._errors.RedisError, *_CLOSED_MEANWHILE) as exc:
             raise self._failure(exc) from exc
-        life, now, kind, *rest = answer
+        life, now, more, kind, *rest = answer
         if kind == b"emptied":
             raise LedgerFailure("emptied", "the server has forgotten what it knew")
         self._epoch = life.decode()
         self._ahead_s = float(now) - time.time()
-        return [kind.decode(), *rest]
+        return [more, kind.decode(), *rest]
 
     def _failure(self, exc: Exception) -> LedgerFailure:
         table: tuple[tuple[type[Exception], Reason], ...] = (

@@ -68,6 +68,13 @@ class SqliteLedger:
 
     def reserve(self, request: Request) -> Reservation | Refusal:
         """See the contract."""
+        answer = self._reserve(request)
+        while isinstance(answer, Refusal) and self._clock() >= self._next_expiry:
+            # Holds that have expired may have counted: each look gives a bite of them back.
+            answer = self._reserve(request)
+        return answer
+
+    def _reserve(self, request: Request) -> Reservation | Refusal:
         with self._file.writing() as db:
             now = self._begin(db)
             known = db.execute("SELECT choice FROM calls WHERE id = ?", (request.call_id,)).fetchone()
@@ -136,10 +143,7 @@ class SqliteLedger:
 
     def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
         """See the contract."""
-        if self._clock() >= self._next_expiry:
-            with self._file.writing() as db:
-                self._begin(db)
-                return rows.states_of(db, counters)
+        self._expire()
         with self._file.reading() as db:
             return rows.states_of(db, counters)
 
@@ -202,8 +206,8 @@ class SqliteLedger:
 
     def expired(self) -> Expired:
         """See the contract."""
-        with self._file.writing() as db:
-            self._begin(db)
+        self._expire()
+        with self._file.reading() as db:
             found = dict(db.execute("SELECT name, value FROM meta WHERE name LIKE 'expired%'").fetchall())
         return Expired(found.get("expired_holds", 0), found.get("expired_nano", 0))
 
@@ -218,6 +222,12 @@ class SqliteLedger:
     def close(self) -> None:
         """See the contract."""
         self._file.close()
+
+    def _expire(self) -> None:
+        """All holds that have expired, a bite of them in each transaction."""
+        while self._clock() >= self._next_expiry:
+            with self._file.writing() as db:
+                self._begin(db)
 
     def _begin(self, db: sqlite3.Cursor) -> float:
         """Expiry is looked for only when something can have expired: whatever was held since lasts longer."""

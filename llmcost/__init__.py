@@ -82,8 +82,12 @@ __all__ = [
     "trace_function",
 ]
 
+_MODULES: Final = ("calls", "errors", "semconv")
+
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"llmcost.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'llmcost' has no attribute {name!r}")
     value = getattr(importlib.import_module(_WHERE[name]), name)
@@ -92,4 +96,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "calls", "errors", "semconv"]
+    return [*__all__, *_MODULES]

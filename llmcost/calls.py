@@ -6,10 +6,11 @@ public form on a span is written and read by :mod:`llmcost.attributes`.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmcost import semconv
 from llmcost.records import quick
@@ -182,7 +183,8 @@ class Call:
     from there too.
     ``error_type`` is the provider's error type, an exception's name or an HTTP status as text.
     ``quotes`` is what budgets were told before the send, by model: status of the price, a fair guess and the most that
-    the call could cost in nano-dollars, and what would have bounded it; ``prompt_hash`` names the prompt for them.
+    the call could cost in nano-dollars, and what would have bounded it; ``prompt_hash`` names the prompt for them;
+    ``budget_wait`` is how long they took, in seconds, which is not part of ``duration``.
     """
 
     id: str
@@ -224,6 +226,7 @@ class Call:
     parts: tuple[BilledPart, ...] = ()
     quotes: Mapping[str, Quoted] = field(default_factory=dict)
     prompt_hash: str | None = None
+    budget_wait: float = 0.0
 
     @property
     def label(self) -> str:
@@ -269,3 +272,14 @@ def call_type_of(label: str, operation: str) -> str:
         if word in label:
             return kind
     return by_operation
+
+
+if TYPE_CHECKING:
+    stats: Any
+else:
+
+    def __getattr__(name: str) -> Any:
+        """``llmcost.calls.stats`` stands here for those who ask for it; the store that answers is loaded only then."""
+        if name == "stats":
+            return importlib.import_module("llmcost.store.stats").stats
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

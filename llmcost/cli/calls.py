@@ -19,23 +19,15 @@ from llmcost.store.listing import newest
 from llmcost.store.query import Spend
 
 
+@o.selecting
 def calls(
+    chosen: o.Selection,
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
-    since: o.SinceOption = None,
-    until: o.UntilOption = None,
-    run: o.RunOption = None,
-    label: o.LabelOption = None,
-    model: o.ModelOption = None,
-    provider: o.ProviderOption = None,
-    user: o.UserOption = None,
-    only: o.OnlyOption = None,
-    zone: o.ZoneOption = None,
     as_json: o.JsonOption = False,
     store: o.StoreOption = None,
 ) -> None:
     """List single calls, the newest first."""
-    chosen = o.selection(since, until, zone, run, label=label, model=model, provider=provider, user=user, only=only)
-    place, _ = o.zone_of(zone)
+    place, _ = o.zone_of(chosen.zone)
     with o.opened(store) as connection:
         wanted = o.filter_of(connection, chosen, place)
         found = list(newest(connection, wanted, limit))

@@ -32,26 +32,20 @@ class Format(StrEnum):
     jsonl = "jsonl"
 
 
+@o.selecting
 def export(
+    chosen: o.Selection,
     form: Annotated[
         Format, typer.Option("--format", help="csv: one row a call; jsonl: the whole records.")
     ] = Format.csv,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here instead of to the terminal.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many calls; the file then says so.")] = None,
-    since: o.SinceOption = None,
-    until: o.UntilOption = None,
-    run: o.RunOption = None,
-    label: o.LabelOption = None,
-    model: o.ModelOption = None,
-    provider: o.ProviderOption = None,
-    user: o.UserOption = None,
-    only: o.OnlyOption = None,
-    zone: o.ZoneOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
     store: o.StoreOption = None,
 ) -> int:
     """Write calls as CSV or JSON lines. Exit code 1 and the last line say that --limit left calls out."""
-    chosen = o.selection(since, until, zone, run, label=label, model=model, provider=provider, user=user, only=only)
-    place, _ = o.zone_of(zone)
+    form = Format.jsonl if as_json else form
+    place, _ = o.zone_of(chosen.zone)
     with o.opened(store) as connection:
         wanted = o.filter_of(connection, chosen, place)
         total = Spend(connection, wanted, place).total.calls

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -38,10 +40,18 @@ ZoneOption = Annotated[
     str | None, typer.Option("--tz", metavar="ZONE", help="Time zone of days, such as Europe/Berlin; local by default.")
 ]
 RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="Only this run; 'last' is the newest.")]
-LabelOption = Annotated[list[str] | None, typer.Option("--label", help="Only this section. May be repeated.")]
-ModelOption = Annotated[list[str] | None, typer.Option("--model", help="Only this model. May be repeated.")]
-ProviderOption = Annotated[list[str] | None, typer.Option("--provider", help="Only this provider. May be repeated.")]
-UserOption = Annotated[list[str] | None, typer.Option("--user", help="Only this user. May be repeated.")]
+LabelOption = Annotated[
+    list[str] | None, typer.Option("--label", metavar="NAME", help="Only this section. May be repeated.")
+]
+ModelOption = Annotated[
+    list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model. May be repeated.")
+]
+ProviderOption = Annotated[
+    list[str] | None, typer.Option("--provider", metavar="NAME", help="Only this provider. May be repeated.")
+]
+UserOption = Annotated[
+    list[str] | None, typer.Option("--user", metavar="NAME", help="Only this user. May be repeated.")
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="KEY=VALUE", help="Only calls with this value of any dimension or context key."),
@@ -64,24 +74,45 @@ class Selection:
 
 
 def selection(
-    since: str | None,
-    until: str | None,
-    zone: str | None,
-    run: str | None,
-    **values: Sequence[str] | None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    run: RunOption = None,
+    label: LabelOption = None,
+    model: ModelOption = None,
+    provider: ProviderOption = None,
+    user: UserOption = None,
+    only: OnlyOption = None,
+    zone: ZoneOption = None,
 ) -> Selection:
-    """Take the options together. ``values`` are dimensions; ``only`` holds ``KEY=VALUE`` pairs.
+    """Take the options together.
 
     Raises:
-        ConfigError: a pair is none.
+        ConfigError: a value of ``only`` is no pair.
     """
-    chosen = {name: list(given) for name, given in values.items() if given and name != "only"}
-    for pair in values.get("only") or ():
+    dimensions = {"label": label, "model": model, "provider": provider, "user": user}
+    chosen = {name: list(given) for name, given in dimensions.items() if given}
+    for pair in only or ():
         key, sign, value = pair.partition("=")
         if not sign or not key:
             raise ConfigError(f"--only: {pair!r} is not KEY=VALUE")
         chosen.setdefault(key, []).append(value)
     return Selection(since, until, zone, run, tuple((name, tuple(given)) for name, given in chosen.items()))
+
+
+def selecting(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Give a command the options of :func:`selection`; it gets them together, as its argument ``chosen``."""
+    signature = inspect.signature(command, eval_str=True)
+    options = inspect.signature(selection, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> int | None:
+        return command(chosen=selection(**{name: given.pop(name) for name in options}), **given)
+
+    own = list(signature.parameters.values())
+    place = [parameter.name for parameter in own].index("chosen")
+    parameters = [*own[:place], *options.values(), *own[place + 1 :]]
+    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return with_options
 
 
 def store_folder(option: Path | None) -> StoreFolder:

@@ -15,22 +15,15 @@ from llmcost.report.model import Report
 from llmcost.store.query import Spend
 
 
+@o.selecting
 def report(
+    chosen: o.Selection,
     by: Annotated[
         str,
         typer.Option(
             help="label, model, provider, user, file, function, type, day, run, status, or any key of a context."
         ),
     ] = "label",
-    since: o.SinceOption = None,
-    until: o.UntilOption = None,
-    run: o.RunOption = None,
-    label: o.LabelOption = None,
-    model: o.ModelOption = None,
-    provider: o.ProviderOption = None,
-    user: o.UserOption = None,
-    only: o.OnlyOption = None,
-    zone: o.ZoneOption = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Rows shown; 0 for all. 20 in the terminal.")] = None,
     as_json: o.JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
@@ -40,7 +33,6 @@ def report(
     """Where the money went."""
     if as_json + as_csv + (html is not None) > 1:
         raise ConfigError("--json, --csv and --html: choose one")
-    chosen = o.selection(since, until, zone, run, label=label, model=model, provider=provider, user=user, only=only)
     if limit is None:
         limit = 0 if as_json or as_csv else 20 if html is None else 200
     answer = _asked(by, chosen, limit, html is not None, store)

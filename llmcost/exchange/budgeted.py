@@ -49,7 +49,9 @@ def budgeted(sending: Sending, started: Started, opened: Open) -> Flow:
         held = gate.held(call_id, started, verdict)
         if verdict.model is not None:
             started = _rewritten(sending, started, verdict.model)
-        started = started._replace(held=held, at=engine.clock.monotonic())
+        now = engine.clock.monotonic()
+        held.waited = now - started.at
+        started = started._replace(held=held, at=now)
     if verdict.action == "block":
         return _refused(sending, started, verdict)
     return (yield from opened(engine, adapter, request, started))

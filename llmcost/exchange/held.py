@@ -63,14 +63,16 @@ class Held:
         call_id: the id under which the ledger knows the call.
         verdict: what the budgets said.
         requested_model: the model that the program asked for, where another is sent.
+        waited: seconds that the call waited for its verdict.
     """
 
-    __slots__ = ("_alive", "_books", "_open", "call_id", "requested_model", "verdict")
+    __slots__ = ("_alive", "_books", "_open", "call_id", "requested_model", "verdict", "waited")
 
     def __init__(self, books: Books, call_id: str, verdict: Verdict, requested_model: str | None = None) -> None:
         self.call_id = call_id
         self.verdict = verdict
         self.requested_model = requested_model
+        self.waited = 0.0
         self._books = books
         self._open = True
         self._alive = 0.0
@@ -117,7 +119,7 @@ class Held:
         if admission.quote_for is not None:
             for model in self._books.fallbacks[admission.model]:
                 quotes[model] = _quoted(admission.quote_for(model))
-        return {"quotes": quotes, "prompt_hash": admission.prompt_hash}
+        return {"quotes": quotes, "prompt_hash": admission.prompt_hash, "budget_wait": self.waited}
 
     def alive(self, now: float) -> None:
         """A chunk has arrived at monotonic second ``now``: the hold is to last."""

@@ -59,7 +59,7 @@ class Past:
             call.prompt_hash,
         )
         sent = call.status_code is not None or call.cost.status != "not_billed" or call.budget_action == "block"
-        return PastCall(admission, actual, call.duration, sent, partial(self._reprice, call))
+        return PastCall(admission, actual, call.budget_wait + call.duration, sent, partial(self._reprice, call))
 
     def _quote_for(self, call: Call, model: str) -> Quote:
         return _quote(call, model, None if model in call.quotes else self._reprice(call, model))

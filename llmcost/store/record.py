@@ -88,7 +88,7 @@ CALL: Final = _Layout(
     "status_code error_type server_address server_port run_id trace_id span_id max_tokens",
     "chunks time_to_first_chunk error_code service_tier requested_service_tier attempts requested_model budget_action "
     "budget_name adopted counted_by usage_estimated region metered "
-    "quotes prompt_hash",
+    "quotes prompt_hash budget_wait",
 )
 USAGE: Final = _Layout(
     Usage,

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from contract.observed import observed
 import llmcost
 from llmcost.calls import Call
 from llmcost.control import Budget, Limits, Replayed, Thresholds, enforced, replay
+from llmcost.exchange.engine import Clock, active
 from llmcost.exchange.held import cost_of
 from llmcost.pricing import PriceBook, PriceSources
 from llmcost.runtime import runtime
@@ -194,6 +195,35 @@ def test_calls_recorded_without_budgets_are_replayed_by_their_cost(past: Past, t
     rows = replayed(POLICY, calls, past)
     assert past.guessed - before == len(rows) == CALLS
     assert {row.verdict.action for row in rows} == {"allow", "warn", "degrade", "block"}
+
+
+def test_the_replay_counts_the_wait_for_the_budgets(past: Past) -> None:
+    """A stream that waited long for its verdict, and ends after another call began, ends there in a replay too."""
+    now = [1_800_000_000.0]
+
+    def wait(_: object) -> tuple[str, str]:
+        now[0] += 5
+        return "allow", ""
+
+    def tick(request: httpx.Request) -> httpx.Response:
+        now[0] += 1
+        return respond(request)
+
+    answer = {"budgets": [POLICY[2]], "ledger": "memory://", "store": False, "foresight": "off", "metrics": False}
+    with observed(**answer, on_budget_check=wait) as seen, httpx.Client(transport=httpx.MockTransport(tick)) as client:
+        assert active.engine is not None
+        active.engine.clock = Clock(lambda: int(now[0] * 1e9), lambda: now[0])
+        ended = [stream for _, stream in send(client, PLAN, 0)]
+        send(client, replace(PLAN, stream_for=0), 1)
+        ended[0].close()
+    second, first = seen.calls
+    assert first.budget_wait == second.budget_wait == 5
+    assert (first.duration, second.duration) == (7, 1)
+    ends = [at.admission.started + at.duration for at in past.calls([first, second])]
+    assert ends == [1_800_000_012, 1_800_000_012]
+
+
+PLAN = Plan("u1", "chat", "gpt-5-mini", "question", most=50, depth=1, stream_for=1, tokens=50)
 
 
 def _fields(budget: Budget) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from factories import START_NS, a_call, many_calls
 from stores import filled
 
+import llmcost
 from llmcost.errors import StoreError
 from llmcost.store.booking import QUARTER_NS
 from llmcost.store.database import reading, writing
@@ -212,3 +213,6 @@ def test_stats_of_one_user_and_of_everyone(tmp_path: Path) -> None:
     users = [stats(f"user-{n}", store=folder.root, now_ns=now) for n in range(3)]
     assert sum(user.calls for user in users) == everyone.calls
     assert stats("nobody", store=folder.root, now_ns=now).average is None
+    assert llmcost.calls.stats is stats
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = llmcost.calls.nothing  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ import typer
 import llmcost
 from llmcost import semconv
 from llmcost.cli.commands import COMMANDS, CommandRow
-from llmcost.providers import descriptor, usage
+from llmcost.providers import compiler, usage
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTICE = "<!-- Written by scripts/make_reference.py. Don't edit; run: make generated -->"
@@ -124,16 +124,16 @@ def providers() -> str:
     parts.append("## What a provider's file may name")
     parts.append("A provider is one TOML file in `llmcost/providers/data`, and fixtures.")
     keys = {
-        "the file": descriptor.PROVIDER_KEYS,
-        "`[[route]]`": descriptor.ROUTE_KEYS,
-        "`[shape.NAME]`": descriptor.SHAPE_KEYS,
-        "`[shape.NAME.request]`": descriptor.REQUEST_FIELDS,
-        "`[shape.NAME.response]`": descriptor.RESPONSE_FIELDS,
+        "the file": compiler.PROVIDER_KEYS,
+        "`[[route]]`": compiler.ROUTE_KEYS,
+        "`[shape.NAME]`": compiler.SHAPE_KEYS,
+        "`[shape.NAME.request]`": compiler.REQUEST_FIELDS,
+        "`[shape.NAME.response]`": compiler.RESPONSE_FIELDS,
         "`[shape.NAME.usage]`, `.counts`, `.asked`": usage.FIELDS,
-        "`[[shape.NAME.tally]]`": descriptor.TALLY_KEYS,
-        "`[shape.NAME.big]`": descriptor.BIG_KEYS,
-        "`[shape.NAME.stream]`": descriptor.STREAM_KEYS,
-        "`[shape.NAME.error]`": descriptor.ERROR_FIELDS,
+        "`[[shape.NAME.tally]]`": compiler.TALLY_KEYS,
+        "`[shape.NAME.big]`": compiler.BIG_KEYS,
+        "`[shape.NAME.stream]`": compiler.STREAM_KEYS,
+        "`[shape.NAME.error]`": compiler.ERROR_FIELDS,
     }
     parts.append(table(("table", "keys"), [(name, code(sorted(found))) for name, found in keys.items()]))
     return "\n\n".join(parts)

@@ -11,7 +11,7 @@ from llmcost.control import FREE, Quote
 from llmcost.errors import PriceMapError
 from llmcost.pricing import PriceBook, PriceRequest
 from llmcost.providers import Endpoint, RequestFacts
-from llmcost.providers.descriptor import watch_pattern
+from llmcost.providers.patterns import watch_pattern
 
 CHARACTERS_PER_TOKEN: Final = 4
 USUAL_OUTPUT: Final = 1_000

@@ -7,7 +7,7 @@ from typing import Final
 
 from llmcost.exchange.wire import EVENT_LIMIT, Framing, Window, sniff
 from llmcost.providers import Endpoint, RequestFacts, ResponseFacts, paths, scan
-from llmcost.providers.descriptor import text_pattern, watch_pattern
+from llmcost.providers.patterns import text_pattern, watch_pattern
 from llmcost.providers.responses import Collector, large
 
 _FIRST_EVENTS: Final = 4

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmcost.errors import ConfigError
-from llmcost.providers.descriptor import Compiler, Provider
+from llmcost.providers.compiler import Compiler
+from llmcost.providers.descriptor import Provider
 from llmcost.providers.matching import COMPATIBLE, Registry
 
 _DATA: Final = "data"

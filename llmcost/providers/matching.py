@@ -9,7 +9,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from llmcost.providers import requests
-from llmcost.providers.descriptor import Provider, Route, Shape, pattern
+from llmcost.providers.descriptor import Provider, Route, Shape
+from llmcost.providers.patterns import pattern
 from llmcost.providers.requests import RequestFacts
 
 COMPATIBLE: Final = "compatible"

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from llmcost.providers import scan
-from llmcost.providers.descriptor import pattern
 from llmcost.providers.matching import Endpoint, clean, unquoted
 from llmcost.providers.paths import Path
+from llmcost.providers.patterns import pattern
 
 _PREFIX: Final = "models/"
 _IN_PATH: Final = "model"

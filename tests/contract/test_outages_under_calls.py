@@ -103,7 +103,7 @@ def sqlite_removed(folder: Path, _: RedisServer) -> Scene:
         f"sqlite://{folder}/ledger.db",
         remove,
         lambda _: (folder / "ledger.db").rmdir(),
-        ("unreachable", "emptied"),
+        ("unreachable", "emptied", "busy"),  # busy: four threads try at once
     )
 
 
@@ -119,7 +119,7 @@ def sqlite_read_only(folder: Path, _: RedisServer) -> Scene:
         patch.undo()
         ledger.close()
 
-    return Scene(f"sqlite://{folder}/ledger.db", leave, come_back, ("read-only",), [patch.undo])
+    return Scene(f"sqlite://{folder}/ledger.db", leave, come_back, ("read-only", "busy"), [patch.undo])
 
 
 def sqlite_full(folder: Path, _: RedisServer) -> Scene:
@@ -136,7 +136,7 @@ def sqlite_full(folder: Path, _: RedisServer) -> Scene:
         pragma(ledger, "max_page_count=1000000")
         ledger._inner._file._connection.execute("DROP TABLE IF EXISTS filler")
 
-    return Scene(f"sqlite://{folder}/ledger.db", fill, empty, ("full",), altogether=False)
+    return Scene(f"sqlite://{folder}/ledger.db", fill, empty, ("full", "busy"), altogether=False)
 
 
 _FILLER = """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from llmcost.checking import DEFAULT_STORE
 from llmcost.config import Config
 from llmcost.control import Callbacks, Controller, MapModels, check_all, ledger_for
 from llmcost.exchange.admission import Gate
 from llmcost.pricing import PriceBook
+from llmcost.processors import outlook
 from llmcost.processors.outlook import LEDGER_FILE
 from llmcost.store.paths import find
 
@@ -28,7 +28,7 @@ def folder_of(config: Config) -> Path:
 
 def ledger_url(config: Config, folder: Path) -> str:
     """The ledger's URL: as configured, else a file in the store's folder."""
-    return config.ledger or f"sqlite://{quote(str(folder / LEDGER_FILE))}"
+    return outlook.ledger_url(config.ledger, folder)
 
 
 def controller_of(config: Config, prices: PriceBook, folder: Path, callbacks: Callbacks | None = None) -> Controller:

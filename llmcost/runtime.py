@@ -6,11 +6,10 @@ import atexit
 import functools
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from opentelemetry import metrics, trace
 
@@ -218,14 +217,16 @@ def _outlook(
     """Forecasts and the watch for anomalies; None where they are off, or nothing is kept anyway."""
     if config.foresight == "off" or (config.foresight == "auto" and folder is None):
         return None
-    from llmcost.processors.outlook import LEDGER_FILE, OutlookSettings, OutlookSpanProcessor
+    from llmcost.processors.outlook import OutlookSettings, OutlookSpanProcessor, ledger_url
+    from llmcost.processors.sums import further_scopes
 
     place = folder or DEFAULT_STORE.resolve()
     return OutlookSpanProcessor(
         OutlookSettings(
-            ledger=config.ledger or f"sqlite://{quote(str(place / LEDGER_FILE))}",
+            ledger=ledger_url(config.ledger, place),
             folder=place,
             store=folder,
+            further=further_scopes(config.budgets),
             sensitivity=config.anomalies.sensitivity,
             at_least=config.anomalies.at_least,
             on_anomaly=on_anomaly,
@@ -237,10 +238,10 @@ def _outlook(
     )
 
 
-def _standings() -> Iterable[Standing]:
-    """How the budgets stand, where there are any."""
+def _standings(values: Iterable[Mapping[str, str]]) -> Iterable[Standing]:
+    """How the budgets stand, those of these values too, where there are any."""
     gate = active.engine.gate if active.engine is not None else None
-    return () if gate is None else gate.controller.status.standings()
+    return () if gate is None else gate.controller.status.standings(more=values)
 
 
 def price_book(config: Config) -> PriceBook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from opentelemetry import metrics
@@ -14,14 +14,15 @@ from llmcost import semconv
 from llmcost.control import Standing
 from llmcost.control.feed import Feed, key_of
 from llmcost.control.ledger import LedgerFailure
+from llmcost.exchange.admission import OPEN_SCOPES
 from llmcost.insight import Forecast
 from llmcost.insight.foresight import month_end, restored
 from llmcost.processors.instruments import present_instruments
+from llmcost.processors.outlook import Standings
 from llmcost.processors.sums import Row
 
-_MOST_SHOWN: Final = 100
-"""Labels and models that gauges are shown for: those called last."""
-_SHOWN: Final = ("label", "model")
+_MOST_MARKED: Final = 100
+"""Values of each kind (labels, models, tenants) that are foretold: those called last."""
 _EVERY: Final = 4
 _BOUNDS: Final[Mapping[str, Callable[[Forecast], float]]] = {
     "median": lambda forecast: forecast.mean,
@@ -31,8 +32,8 @@ _BOUNDS: Final[Mapping[str, Callable[[Forecast], float]]] = {
 
 
 class ForecastSpanProcessor(SpanProcessor):
-    """Marks the series that calls came for; the timer calls :meth:`publish`. Users have no gauges: their
-    ids are no metrics.
+    """Marks the series that calls came for; the timer calls :meth:`publish`. Users, tenants and other ids have no
+    gauges of their own, since ids are no metrics; they count in the chance that a budget of theirs is passed.
 
     Args:
         feed: where the states of the series are.
@@ -44,22 +45,23 @@ class ForecastSpanProcessor(SpanProcessor):
         self,
         feed: Feed,
         meter_provider: metrics.MeterProvider | None = None,
-        standings: Callable[[], Iterable[Standing]] = tuple,
+        standings: Standings = lambda _: (),
     ) -> None:
         self._feed = feed
         self._standings = standings
         self._meter_provider = meter_provider
-        self._marked: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._marked: dict[str, OrderedDict[str, None]] = {}
         self._rounds = 0
 
     def mark(self, rows: Iterable[Row]) -> None:
         """Mark the series that sums of calls belong to."""
         for _, values, _ in rows:
-            for kind in _SHOWN:
-                self._marked[kind, values[kind]] = None
-                self._marked.move_to_end((kind, values[kind]))
-        while len(self._marked) > _MOST_SHOWN:
-            self._marked.popitem(last=False)
+            for kind, name in values.items():
+                names = self._marked.setdefault(kind, OrderedDict())
+                names[name] = None
+                names.move_to_end(name)
+                if len(names) > _MOST_MARKED:
+                    names.popitem(last=False)
 
     def publish(self) -> None:
         """Show the forecasts of the month; every fourth time, as they move slowly."""
@@ -80,9 +82,13 @@ class ForecastSpanProcessor(SpanProcessor):
         instruments.forecast_cost.show(costs)
         instruments.forecast_exceed.show((chance, {semconv.BUDGET_NAME: name}) for name, chance in chances.items())
 
+    def _names(self, kinds: Iterable[str]) -> Iterator[tuple[str, str]]:
+        return ((kind, name) for kind in sorted(kinds) for name in self._marked[kind])
+
     def _windows(self) -> Iterable[tuple[Standing, Forecast]]:
         """The budgets' windows that end, each with its forecast; the total of a window is spent and held already."""
-        ending = [each for each in self._standings() if each.limit is not None and each.resets_at and each.verified]
+        asked = self._standings({kind: name} for kind, name in self._names(self._marked))
+        ending = [each for each in asked if each.limit is not None and each.resets_at and each.verified]
         fixed = [each for each in ending if not each.window.startswith("rolling")]
         keys = {key_of(each.scope, each.value): None for each in fixed}
         states = self._feed.states(keys)
@@ -97,7 +103,8 @@ class ForecastSpanProcessor(SpanProcessor):
 
     def _months(self) -> Iterable[tuple[float, dict[str, Any]]]:
         now = self._feed.now()
-        marked = {key_of(kind, name): (kind, name) for kind, name in [("global", ""), *self._marked]}
+        shown = self._names(OPEN_SCOPES.intersection(self._marked))
+        marked = {key_of(kind, name): (kind, name) for kind, name in [("global", ""), *shown]}
         for key, state in self._feed.states(marked).items():
             kind, name = marked[key]
             series = restored(key, state)

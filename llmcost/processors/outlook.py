@@ -6,10 +6,11 @@ none of it; what it has summed it leaves in the tray.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
@@ -31,7 +32,14 @@ OnAnomaly = Callable[["Anomaly"], object]
 
 LEDGER_FILE: Final = "ledger.db"
 """The ledger's file in the store's folder, where no other ledger is configured."""
+Standings = Callable[[Iterable[Mapping[str, str]]], Iterable["Standing"]]
+"""How the budgets stand now: those over all calls, those with overrides, and those of the values given."""
 _NO_EVENTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = ()
+
+
+def ledger_url(configured: str | None, folder: Path) -> str:
+    """The ledger's URL: as configured, else a file in the store's folder."""
+    return configured or f"sqlite://{quote(str(folder / LEDGER_FILE))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +69,7 @@ class OutlookSettings:
     on_anomaly: OnAnomaly | None = None
     webhook: str | None = None
     secret: str | None = None
-    standings: Callable[[], Iterable[Standing]] = tuple
+    standings: Standings = lambda _: ()
     every_s: float = EVERY_S
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from llmcost.calls import SLOT_S, Call, nano_dollars
+from llmcost.control.budget import SHORT_SCOPES, Budget
 from llmcost.store.forks import renew_in_child
 
 _SLOT_NS: Final = SLOT_S * 10**9
@@ -15,6 +16,9 @@ _RETRY_NS: Final = 60 * 10**9
 _MOST_FAILED: Final = 1024
 _NO_MODEL: Final = "unknown"
 _ELSEWHERE: Final = "counted_elsewhere"
+
+_ALWAYS: Final = frozenset({"global", "user", "label", "model"})
+"""Scopes whose series are kept whether there is a budget or not."""
 
 Kind = tuple[int, str, str, str | None, tuple[str | None, ...]]
 Row = tuple[int, dict[str, str], list[int]]
@@ -90,6 +94,12 @@ _VALUES: Final[Mapping[str, Callable[[Call], str | None]]] = {
     "workflow": lambda call: call.attribution.workflow,
     "agent": lambda call: call.attribution.agent,
 }
+
+
+def further_scopes(budgets: Iterable[Budget]) -> tuple[str, ...]:
+    """The scopes of budgets whose series are kept on top: tenant, agent, any context key. A run or a session is over
+    before there is a history to forecast from."""
+    return tuple(sorted({budget.scope for budget in budgets} - _ALWAYS - SHORT_SCOPES))
 
 
 def value_of(call: Call, scope: str) -> str | None:

@@ -55,7 +55,7 @@ class Program:
         part.advance()
         part.advance()
         self.reader = InMemoryMetricReader()
-        self.processor = ForecastSpanProcessor(self.feed, MeterProvider([self.reader]), lambda: standings)
+        self.processor = ForecastSpanProcessor(self.feed, MeterProvider([self.reader]), lambda _: standings)
 
     def shown(self, name: str) -> dict[tuple[Any, ...], float]:
         data = self.reader.get_metrics_data()

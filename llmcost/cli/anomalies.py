@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from rich.table import Table
 from rich.text import Text
@@ -16,20 +15,14 @@ from rich.text import Text
 from llmcost import config
 from llmcost.cli import CLEAN, FINDINGS
 from llmcost.cli import options as o
-from llmcost.control.feed import FeedRow, open_feed
-from llmcost.control.ledger import LedgerFailure
-from llmcost.errors import StoreError
+from llmcost.cli.foresight import known_feed, watch_settings
 from llmcost.insight import Anomaly, WatchSettings
 from llmcost.insight.foresight import Round
 from llmcost.processors.anomaly import document
-from llmcost.processors.foresight import Foresight, book, report_of
-from llmcost.processors.outlook import LEDGER_FILE
-from llmcost.processors.tray import FOLDER, Tray
+from llmcost.processors.foresight import book, report_of
 from llmcost.report.words import plain
-from llmcost.store.database import reading
 from llmcost.store.filters import QUARTER_SECONDS, moment
 from llmcost.store.history import history
-from llmcost.store.paths import StoreFolder
 
 _DAY: Final = 86_400.0
 _LEARN_S: Final = 60 * _DAY
@@ -46,7 +39,7 @@ def anomalies(
     place, _ = o.zone_of(zone)
     now = datetime.now(place)
     first = moment("--since", since or _DEFAULT, now) * QUARTER_SECONDS
-    last = incidents(_reports(o.store_folder(store), store, first, now.timestamp()))
+    last = incidents(_reports(store, first, now.timestamp()))
     if as_json:
         print(json.dumps([_document(report) for report in last], indent=2))
     else:
@@ -60,34 +53,14 @@ def incidents(reports: Iterable[Anomaly]) -> list[Anomaly]:
     return sorted(last.values(), key=lambda report: (-report.since, report.scope))
 
 
-def _reports(folder: StoreFolder, option: Path | None, since: float, now: float) -> list[Anomaly]:
-    """What the ledger knows, brought up to date; where there is no ledger, what the store's past gives."""
-    settings = config.load().anomalies
-    watch = WatchSettings(sensitivity=settings.sensitivity, at_least=settings.at_least)
-    ledger = folder.root / LEDGER_FILE
-    feed = open_feed(f"sqlite://{quote(str(ledger.resolve()))}")
-    if ledger.with_name("ledger.foresight.db").exists():
-        part = Foresight(feed, watch, tray=Tray(folder.root / FOLDER), history=_past(folder))
-        try:
-            part.send([])
-            part.advance()
-            found = [report_of(text) for text in feed.reports(0)]
-        except LedgerFailure as failure:
-            raise StoreError(f"{ledger.name}: {failure}") from None
-        finally:
-            feed.close()
-    else:
+def _reports(option: Path | None, since: float, now: float) -> list[Anomaly]:
+    """What the ledger knows, brought up to date; where it knows nothing, what the store's past gives."""
+    with known_feed(option) as feed:
+        found = None if feed is None else [report_of(text) for text in feed.reports(0)]
+    if found is None:
         with o.opened(option) as connection:
-            found = replayed(connection, watch, since, now)
+            found = replayed(connection, watch_settings(config.load()), since, now)
     return [report for report in found if report.timestamp >= since]
-
-
-def _past(folder: StoreFolder) -> Any:
-    def rows(since: float, until: float) -> Iterable[FeedRow]:
-        with reading(folder) as connection:
-            yield from history(connection, since, until)
-
-    return rows if folder.exists else None
 
 
 def replayed(connection: sqlite3.Connection, watch: WatchSettings, since: float, now: float) -> list[Anomaly]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -16,14 +16,19 @@ from rich.table import Table
 from rich.text import Text
 
 from llmcost import config
+from llmcost.budgeting import folder_of
 from llmcost.calls import nano_dollars
 from llmcost.cli import options as o
-from llmcost.control.budget import Budget
-from llmcost.control.tables import budgets_of
-from llmcost.errors import ConfigError
+from llmcost.cli.budget import desk
+from llmcost.cli.foresight import is_shared, known_feed
+from llmcost.control import Budget, Standing
+from llmcost.errors import ConfigError, StoreError
 from llmcost.insight import CostPrediction, NotEnoughHistory
+from llmcost.processors.outlook import LEDGER_FILE
+from llmcost.report.budgets import most_used
 from llmcost.report.fan import ASCII, UNICODE, fan, legend
-from llmcost.report.outlook import Outlook, StorePast, budget_outlooks, period_of
+from llmcost.report.outlook import Outlook, Past, budget_outlooks, period_of, standing_outlooks
+from llmcost.report.pasts import LedgerPast, StorePast
 from llmcost.report.words import money, percent, plain
 
 _MOST: Final = 10
@@ -49,9 +54,9 @@ def forecast(
     place, _ = o.zone_of(zone)
     now = datetime.now(place)
     values = _values(label=label, model=model, user=user)
-    with o.opened(store) as connection:
-        past = StorePast(connection, now)
-        found = _found(past, by, budget, horizon, values, now)
+    with _past(store, now) as past:
+        found = _of_budget(past, budget, store, by, values) if budget is not None else _found(past, by, horizon, values)
+        place = past.zone
     if as_json:
         print(json.dumps({"now": now.timestamp(), "outlooks": [_document(one) for one in found]}, indent=2))
         return
@@ -62,6 +67,20 @@ def forecast(
         _show(console, one, place)
     if not found:
         console.print("No calls to forecast from.")
+    elif isinstance(past, LedgerPast):
+        console.print(Text("From the ledger: the calls of all machines, in days of UTC.", "dim"))
+
+
+@contextmanager
+def _past(option: Path | None, now: datetime) -> Iterator[Past]:
+    """The ledger where one is set and knows of calls; else the store, or the ledger in its folder where that is all."""
+    if is_shared(option) or not o.store_folder(option).exists:
+        with known_feed(option) as feed:
+            if feed is not None:
+                yield LedgerPast(feed, now)
+                return
+    with o.opened(option) as connection:
+        yield StorePast(connection, now)
 
 
 def _values(**given: Sequence[str] | None) -> dict[str, str]:
@@ -74,14 +93,8 @@ def _values(**given: Sequence[str] | None) -> dict[str, str]:
     return values
 
 
-def _found(
-    past: StorePast, by: str | None, budget: str | None, horizon: str, values: dict[str, str], now: datetime
-) -> list[Outlook]:
-    if budget is not None:
-        if by or values:
-            raise ConfigError("--budget: a budget has its own scope; leave --by, --label, --model and --user out")
-        return budget_outlooks(past, _budget(budget), _MOST)
-    period = period_of(horizon, now)
+def _found(past: Past, by: str | None, horizon: str, values: dict[str, str]) -> list[Outlook]:
+    period = period_of(horizon, datetime.fromtimestamp(past.now, past.zone))
     if by is None:
         return [past.outlook("global", values, period)]
     if by not in _KINDS:
@@ -89,14 +102,34 @@ def _found(
     return [past.outlook(by, {**values, by: name}, period) for name in past.names(by, _MOST)]
 
 
+def _of_budget(past: Past, name: str, option: Path | None, by: str | None, values: dict[str, str]) -> list[Outlook]:
+    """As the ledger of the budgets counts it; where nothing is counted yet, as the past would have been."""
+    if by or values:
+        raise ConfigError("--budget: a budget has its own scope; leave --by, --label, --model and --user out")
+    budget = _budget(name)
+    return standing_outlooks(past, _standings(budget, option)) or budget_outlooks(past, budget, _MOST)
+
+
 def _budget(name: str) -> Budget:
-    _, table = config.read_file(os.environ, Path.cwd())
-    budgets = budgets_of(table.get("budgets", []))
+    budgets = config.load().budgets
     for budget in budgets:
         if budget.name == name:
             return budget
     known = ", ".join(budget.name for budget in budgets) or "none is set"
     raise ConfigError(f"--budget: no budget {name!r}; known: {known}")
+
+
+def _standings(budget: Budget, option: Path | None) -> list[Standing]:
+    """How the budget stands, its most used values only; empty where a store is named, or there is no ledger yet."""
+    settings = config.load()
+    if option is not None or not (is_shared(option) or (folder_of(settings) / LEDGER_FILE).exists()):
+        return []
+    with desk(None) as at:
+        reader = at.controller.status
+        rows = [row for row in reader.standings({}, reader.everybody()) if row.budget == budget.name]
+    if not all(row.verified for row in rows):
+        raise StoreError("the ledger cannot be read now")
+    return most_used(rows, _MOST)
 
 
 # --- words ------------------------------------------------------------------------------------------------------

@@ -98,6 +98,13 @@ class Forecaster(Resumable):
         start = math.floor((now + self._offset) / DAY) * DAY - self._offset
         return self._path_until(now, start + days * DAY)
 
+    def past(self, now: float) -> list[tuple[float, float]]:
+        """Begin (Unix time) and spend (USD) of the days that are remembered: four weeks, and the present day so far."""
+        today = int((now + self._offset) // DAY)
+        self._turn_to(today)
+        spends = [*self._model.recent, self._today]
+        return [((today - back) * DAY - self._offset, spends[-1 - back]) for back in reversed(range(len(spends)))]
+
     def exhaustion(self, budget: float, end_ts: float, now: float, spent: float = 0.0) -> Exhaustion | NotEnoughHistory:
         """The day on which ``budget`` (USD) is used up, looked for from ``now`` until ``end_ts`` in steps of a day.
 

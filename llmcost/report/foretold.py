@@ -1,14 +1,20 @@
-"""``llmcost.forecast``: the store's past where there is one, else what the ledger knows."""
+"""``llmcost.forecast``: what a ledger knows that is set, else the store's past."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from llmcost import config
+from llmcost.control.feed import Feed, open_feed
+from llmcost.control.ledger import LedgerFailure
 from llmcost.errors import ConfigError, StoreError
-from llmcost.insight import CostPrediction, NotEnoughHistory, predict_cost
-from llmcost.insight.foresight import restored
-from llmcost.report.outlook import Period, StorePast, period_of
+from llmcost.insight import CostPrediction, NotEnoughHistory
+from llmcost.report.outlook import period_of
+from llmcost.report.pasts import LedgerPast, StorePast
 from llmcost.runtime import runtime
 from llmcost.store.database import reading
 from llmcost.store.fold import fold
@@ -35,7 +41,8 @@ def forecast(
         confidence: level of the interval, 0 to 1.
         model: only this model.
         budget: USD; ``risk_score`` is then the chance to pass it.
-        store: the store's folder; the nearest ``.llmcost`` by default.
+        store: the folder of a store, to be read by itself; by default the ledger that is set, else the nearest
+            ``.llmcost``.
         now: the present.
 
     Returns:
@@ -50,29 +57,50 @@ def forecast(
     present = now or datetime.now(UTC)
     if present.tzinfo is None:
         raise ConfigError("now: a time without a zone")
-    period = period_of(horizon, present, budget)
     given = {"user": user_id, "label": label, "model": model}
     values = {kind: name for kind, name in given.items() if name is not None}
     folder = StoreFolder(store) if store is not None else find(Path.cwd())
+    feed = _shared_feed(folder) if store is None else None
+    if feed is not None:
+        present = present.astimezone(UTC)
+        with told_as_store_error():
+            return LedgerPast(feed, present).outlook("", values, period_of(horizon, present, budget), confidence).total
+    period = period_of(horizon, present, budget)
     if store is None and not folder.exists:
-        return _by_ledger(values, period, present.timestamp(), confidence)
+        raise StoreError("no store here, and no ledger in use: record calls first, with: llmcost run -- python app.py")
     fold(folder)
     with reading(folder) as connection:
         return StorePast(connection, present).outlook("", values, period, confidence).total
 
 
-def _by_ledger(
-    values: dict[str, str], period: Period, now: float, confidence: float
-) -> CostPrediction | NotEnoughHistory:
-    if runtime.outlook is None:
-        raise StoreError("no store here, and no ledger in use: record calls first, with: llmcost run -- python app.py")
-    if len(values) > 1:
-        raise ConfigError("without a store, a forecast is of one user, label or model")
-    key = next((f"{kind}={name}" for kind, name in values.items()), "global")
-    state = runtime.outlook.publishing().foresight.feed.states([key]).get(key)
-    if state is None:
-        return NotEnoughHistory(0)
-    series = restored(key, state)
-    spent = series.spent(now) if period.start < now else 0.0
-    found = series.forecaster.predict(period.end, now, spent)
-    return predict_cost(found, budget=period.limit, confidence=confidence)
+def _shared_feed(folder: StoreFolder) -> Feed | None:
+    """The foresight of the ledger that is set, where it knows of any call; and that of this process where there is no
+    store to read."""
+    settings = runtime.config or config.load()
+    if runtime.outlook is not None and (settings.ledger is not None or not folder.exists):
+        feed = runtime.outlook.publishing().foresight.feed
+    elif settings.ledger is None or settings.ledger.startswith("memory:"):
+        return None
+    else:
+        feed = _opened(settings.ledger)
+    with told_as_store_error():
+        return feed if not folder.exists or feed.states(["global"]) else None
+
+
+@functools.cache
+def _opened(url: str) -> Feed:
+    """One connection a ledger, for a program that asks again and again."""
+    return open_feed(url)
+
+
+@contextmanager
+def told_as_store_error() -> Iterator[None]:
+    """Tell a ledger that cannot be read as people are told of a store that cannot.
+
+    Raises:
+        StoreError: the ledger cannot be read.
+    """
+    try:
+        yield
+    except LedgerFailure as failure:
+        raise StoreError(str(failure)) from None

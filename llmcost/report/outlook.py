@@ -1,26 +1,22 @@
-"""What a period will cost, from the calls of a store: the record behind ``llmcost forecast`` and its chart."""
+"""What a period will cost: the record behind ``llmcost forecast`` and its chart."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import accumulate
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from llmcost.calls import NANO
+from llmcost.control import Standing
 from llmcost.control.budget import Budget
 from llmcost.control.windows import FOREVER, WINDOWS
 from llmcost.errors import ConfigError
 from llmcost.insight import CostPrediction, Exhaustion, Forecaster, NotEnoughHistory, predict_cost
 from llmcost.store.dimensions import dimension
-from llmcost.store.filters import QUARTER_SECONDS, Filter
-from llmcost.store.query import Spend
 
-HISTORY_DAYS: Final = 400
-_TOP_DAYS: Final = 30
 _DAY: Final = 86_400.0
 _SCOPES: Final = {"call_type": "type", "global": ""}
 """Scopes of a budget whose name in the store is another."""
@@ -69,48 +65,58 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From when to when (Unix seconds), and the limit in it."""
+    """From when to when (Unix seconds), the limit in it, and what is booked in it where a ledger knows that (USD)."""
 
     start: float
     end: float
     budget: str | None = None
     window: str | None = None
     limit: float | None = None
+    spent: float | None = None
 
 
-class StorePast:
-    """The past of a store as the forecasts need it.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of some calls.
+
+    Attributes:
+        forecaster: has learnt them.
+        spends: Unix time and USD, in the order of time, at least of the period.
+        spent: USD in the period so far.
+    """
+
+    forecaster: Forecaster
+    spends: Sequence[tuple[float, float]]
+    spent: float
+
+
+class Past(ABC):
+    """What was spent, as the forecasts need it.
+
+    Attributes:
+        zone: where days begin.
+        now: the present, Unix seconds.
 
     Args:
-        connection: a reading connection.
         now: the present, with the zone in which days begin.
     """
 
-    def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:
-        self._connection = connection
-        self._zone: tzinfo = now.tzinfo or datetime.now().astimezone().tzinfo  # type: ignore[assignment]
+    def __init__(self, now: datetime) -> None:
+        self.zone: tzinfo = now.tzinfo or datetime.now().astimezone().tzinfo  # type: ignore[assignment]
         self.now = now.timestamp()
 
-    def quarters(self, values: Mapping[str, str]) -> list[tuple[float, float]]:
-        """Unix time and USD of each quarter of an hour with calls."""
-        since = int(self.now - HISTORY_DAYS * _DAY) // QUARTER_SECONDS
-        wanted = Filter(since=since, values={name: (value,) for name, value in values.items()})
-        rows = Spend(self._connection, wanted, self._zone).by_quarter()
-        return [(quarter * QUARTER_SECONDS, nano / NANO) for quarter, nano in rows]
-
+    @abstractmethod
     def names(self, kind: str, most: int) -> list[str]:
-        """The values of a dimension that spent most in the last thirty days."""
-        since = int(self.now - _TOP_DAYS * _DAY) // QUARTER_SECONDS
-        groups = Spend(self._connection, Filter(since=since), self._zone).by(kind)
-        return [group.key for group in groups if group.key][:most]
+        """The values of a dimension that matter most of late."""
+
+    @abstractmethod
+    def known(self, values: Mapping[str, str], period: Period) -> Known:
+        """What is known of the calls that have these values."""
 
     def outlook(self, kind: str, values: Mapping[str, str], period: Period, confidence: float = 0.95) -> Outlook:
         """The outlook of the calls that have these values."""
-        quarters = self.quarters(values)
-        forecaster = Forecaster(self._offset())
-        for at, cost in quarters:
-            forecaster.update(at, cost)
-        spent = sum(cost for at, cost in quarters if at >= period.start)
+        known = self.known(values, period)
+        forecaster, spent = known.forecaster, known.spent
         forecast = forecaster.predict(period.end, self.now, spent)
         total = predict_cost(forecast, budget=period.limit, confidence=confidence)
         exhaustion = None
@@ -123,22 +129,25 @@ class StorePast:
             end=period.end,
             spent=spent,
             total=total,
-            days=self._days(forecaster, quarters, period),
+            days=self._days(known, period),
             budget=period.budget,
             window=period.window,
             limit=period.limit,
             exhaustion=exhaustion,
         )
 
-    def _days(self, forecaster: Forecaster, quarters: Sequence[tuple[float, float]], period: Period) -> tuple[Day, ...]:
+    def _days(self, known: Known, period: Period) -> tuple[Day, ...]:
         """Known days up to yesterday; today and what comes from the forecast."""
         ends = self._ends_of_days(period)
-        spent = [sum(cost for at, cost in quarters if a <= at < b) for a, b in ends]
-        known = [(end, total) for (_, end), total in zip(ends, accumulate(spent), strict=True) if end <= self.now]
-        so_far = sum(spent)
-        found = [Day(self._date(end), *(total,) * 5, known=True) for end, total in known]
-        for _, end in ends[len(known) :]:
-            forecast = forecaster.predict(end, self.now, so_far)
+        sums = list(accumulate(sum(cost for at, cost in known.spends if a <= at < b) for a, b in ends))
+        # What is booked but not remembered by day was spent before; a ledger may also have begun later than the calls.
+        before = known.spent - sums[-1]
+        passed = [
+            (end, max(0.0, total + before)) for (_, end), total in zip(ends, sums, strict=True) if end <= self.now
+        ]
+        found = [Day(self._date(end), *(total,) * 5, known=True) for end, total in passed]
+        for _, end in ends[len(passed) :]:
+            forecast = known.forecaster.predict(end, self.now, known.spent)
             levels = (forecast.mean, forecast.lower(0.8), forecast.upper(0.8), forecast.lower(), forecast.upper())
             found.append(Day(self._date(end), *levels))
         return tuple(found)
@@ -147,7 +156,7 @@ class StorePast:
         """The days of a period, each with its begin and end, the first and last perhaps cut."""
         days, at = [], period.start
         while at < period.end:
-            local = datetime.fromtimestamp(at, self._zone)
+            local = datetime.fromtimestamp(at, self.zone)
             following = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
             end = min(max(following.timestamp(), at + 1), period.end)
             days.append((at, end))
@@ -155,10 +164,11 @@ class StorePast:
         return days
 
     def _date(self, end: float) -> str:
-        return datetime.fromtimestamp(end - 1, self._zone).date().isoformat()
+        return datetime.fromtimestamp(end - 1, self.zone).date().isoformat()
 
-    def _offset(self) -> float:
-        offset = datetime.fromtimestamp(self.now, self._zone).utcoffset()
+    def offset(self) -> float:
+        """Where the day begins, in seconds east of UTC."""
+        offset = datetime.fromtimestamp(self.now, self.zone).utcoffset()
         return offset.total_seconds() if offset is not None else 0.0
 
 
@@ -178,7 +188,7 @@ def period_of(horizon: str | int, now: datetime, limit: float | None = None) -> 
     return Period(at, at + days * _DAY, limit=limit)
 
 
-def budget_outlooks(past: StorePast, budget: Budget, most: int) -> list[Outlook]:
+def budget_outlooks(past: Past, budget: Budget, most: int) -> list[Outlook]:
     """The outlooks of a budget: each of its windows, for each of the values that spent most."""
     kind = _SCOPES.get(budget.scope, budget.scope)
     names = [""]
@@ -195,4 +205,20 @@ def budget_outlooks(past: StorePast, budget: Budget, most: int) -> list[Outlook]
             assert span.end != FOREVER
             period = Period(span.start, span.end, budget.name, window, float(amount))
             found.append(past.outlook(budget.scope, {kind: name} if kind else {}, period))
+    return found
+
+
+def standing_outlooks(past: Past, standings: Iterable[Standing]) -> list[Outlook]:
+    """The outlooks of a budget's windows as the ledger counts them: what is booked and held, and limits that were set
+    while programs run."""
+    found = []
+    for one in standings:
+        if one.window not in _FIXED or one.limit is None or one.resets_at is None:
+            continue
+        kind = _SCOPES.get(one.scope, one.scope)
+        span = WINDOWS[one.window](past.now, ZoneInfo(one.timezone))
+        period = Period(span.start, span.end, one.budget, one.window, one.limit, one.spent + one.held)
+        if not one.calls:  # nobody has called under it yet: then it is about what was
+            period = replace(period, spent=None)
+        found.append(past.outlook(one.scope, {kind: one.value} if kind else {}, period))
     return found

@@ -17,7 +17,8 @@ from llmcost.control import Budget, Limits
 from llmcost.errors import ConfigError, StoreError
 from llmcost.insight import CostPrediction, Exhaustion, NotEnoughHistory
 from llmcost.report.fan import ASCII, UNICODE, fan
-from llmcost.report.outlook import Outlook, StorePast, budget_outlooks, period_of
+from llmcost.report.outlook import Outlook, budget_outlooks, period_of
+from llmcost.report.pasts import StorePast
 from llmcost.store.database import reading
 from llmcost.store.paths import StoreFolder
 

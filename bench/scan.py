@@ -3,7 +3,7 @@
 python bench/scan.py                     the standard library, copied up to 1,000,000 and 300,000 lines
 python bench/scan.py --from FOLDER       copies of the sub-folders of FOLDER instead
 python bench/scan.py --parsers           lines a second of ast with our pass, and of LibCST
-python bench/scan.py --robust            reads every file of the standard library and of the installed packages
+python bench/scan.py --robust [FOLDER ...]   scans the standard library and the installed packages, or these folders
 """
 
 from __future__ import annotations
@@ -100,32 +100,27 @@ def parsers() -> None:
     print(f"{total:,} lines: ours {total / ours:,.0f} lines/s, LibCST with positions {total / theirs:,.0f} lines/s")
 
 
-def robust() -> None:
-    from llmcost_analyzer.project import Skipped, Source
-    from llmcost_analyzer.reader import facts_of
+def robust(folders: list[Path]) -> None:
+    from llmcost_analyzer.scanner import Options, scan
 
-    count, skipped = 0, []
-    for root in (STDLIB, Path(sysconfig.get_paths()["purelib"])):
-        for path in sorted(root.rglob("*.py")):
-            status = path.stat()
-            found = facts_of(Source(str(path), path, status.st_size, status.st_mtime_ns))
-            count += 1
-            if isinstance(found, Skipped):
-                skipped.append(found)
-    print(f"{count:,} files read, {len(skipped):,} listed as skipped, no crash")
+    for root in folders or [STDLIB, Path(sysconfig.get_paths()["purelib"])]:
+        found = scan(root, Options(cache=False))
+        print(f"{root}: {found.files:,} files, {found.lines:,} lines, {len(found.entries):,} functions, no crash")
+        for skipped in found.skipped:
+            print(f"  {skipped.path}: {skipped.reason}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--from", dest="source", type=Path)
     parser.add_argument("--parsers", action="store_true")
-    parser.add_argument("--robust", action="store_true")
+    parser.add_argument("--robust", type=Path, nargs="*")
     parser.add_argument("--lines", type=int, nargs="*", default=[1_000_000, 300_000])
     args = parser.parse_args()
     if args.parsers:
         return parsers()
-    if args.robust:
-        return robust()
+    if args.robust is not None:
+        return robust(args.robust)
     sources = sorted(path for path in args.source.iterdir() if path.is_dir()) if args.source else [STDLIB]
     for lines in args.lines:
         run(sources, lines)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmcost_analyzer import imports
 from llmcost_analyzer import passing as known
+from llmcost_analyzer.facts import Expr
 from llmcost_analyzer.index import module_parts
 from llmcost_analyzer.values import (
     NOTHING,
@@ -17,6 +18,7 @@ from llmcost_analyzer.values import (
     Items,
     Method,
     Module,
+    Ref,
     Sdk,
     Super,
     Text,
@@ -71,15 +73,16 @@ def _stored(evaluator: Evaluator, base: External, name: str) -> Values:
         if base in evaluator.value(ref, target):
             out |= evaluator.value(ref, value)
     for ref, target, value in evaluator.index.attributes.get(base.path.rsplit(".", 1)[-1], ()):
-        if value is not None and value[0] == "dict" and value[1][0] == ("text", name):
-            holder = {
-                External(f"{v.path}.{base.path.rsplit('.', 1)[-1]}")
-                for v in evaluator.value(ref, target)
-                if isinstance(v, External)
-            }
-            if base in holder:
-                out |= evaluator.value(ref, value[2][0])
+        if value is not None and value[0] == "dict" and base in _attributes_named(evaluator, ref, target, base):
+            under = [content for key, content in zip(value[1], value[2], strict=True) if key == ("text", name)]
+            out |= evaluator.union(ref, under)
     return frozenset(out)
+
+
+def _attributes_named(evaluator: Evaluator, ref: Ref, target: Expr, base: External) -> set[External]:
+    """What the attribute with the last name of ``base`` may be on an external object."""
+    last = base.path.rsplit(".", 1)[-1]
+    return {External(f"{v.path}.{last}") for v in evaluator.value(ref, target) if isinstance(v, External)}
 
 
 def _sdk_attribute(evaluator: Evaluator, base: Sdk, name: str) -> Values:

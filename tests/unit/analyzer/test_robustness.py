@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from llmcost_analyzer import sinks
+from llmcost_analyzer.callgraph import CallGraph
 from llmcost_analyzer.facts import FileFacts
 from llmcost_analyzer.index import Index
+from llmcost_analyzer.labelers.assign import assign
 from llmcost_analyzer.project import Skipped, Source
 from llmcost_analyzer.reader import facts_of
 
@@ -14,7 +17,7 @@ STDLIB = Path(sysconfig.get_paths()["stdlib"])
 PACKAGES = Path(sysconfig.get_paths()["purelib"])
 MOST_PACKAGES = 200
 SHARE = 8
-"""One file in so many; `bench/scan.py --robust` reads all of them."""
+"""One file in so many; `bench/scan.py --robust` scans all of them."""
 
 
 def read(root: Path, files: list[Path]) -> tuple[list[FileFacts], list[Skipped]]:
@@ -27,6 +30,13 @@ def read(root: Path, files: list[Path]) -> tuple[list[FileFacts], list[Skipped]]
     return facts, skipped
 
 
+def label(facts: list[FileFacts]) -> None:
+    """All that a scan does after reading."""
+    graph = CallGraph(Index(facts), sinks.load())
+    nodes = graph.build()
+    assert assign(graph, nodes, {})[0].keys() == nodes.keys()
+
+
 @pytest.mark.slow
 def test_the_standard_library_and_its_tests() -> None:
     every = [path for path in sorted(STDLIB.rglob("*.py")) if "site-packages" not in path.parts]
@@ -34,7 +44,7 @@ def test_the_standard_library_and_its_tests() -> None:
     facts, skipped = read(STDLIB, files)
     assert len(facts) + len(skipped) == len(files)
     assert all(item.reason for item in skipped)
-    assert len(Index(facts).files) == len(facts)
+    label(facts)
     bad = {item.path for item in skipped if "syntax error" in item.reason}
     if (STDLIB / "test").is_dir():
         assert any("bad" in path for path in bad)
@@ -48,3 +58,4 @@ def test_installed_packages() -> None:
         facts, skipped = read(PACKAGES, files)
         assert len(facts) + len(skipped) == len(files)
         assert all(item.reason for item in skipped)
+        label(facts)

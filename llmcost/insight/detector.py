@@ -66,15 +66,15 @@ class Detector(Resumable):
         at = bucket if self._bucket is None else self._bucket
         longest = int(_LONGEST_SILENCE_S / self._bucket_s)
         while at < bucket:
-            alerts.append(self._close(at * self._bucket_s % _DAY))
+            alerts.append(self._close(at * self._bucket_s))
             self._cost, self._calls = 0.0, 0
             at = max(at + 1, bucket - longest)
         self._bucket = bucket
         return worst(alerts)
 
-    def _close(self, second_of_day: float) -> Severity | None:
+    def _close(self, begin: float) -> Severity | None:
         if isinstance(self._judge, SpendJudge):
-            return self._gate.passes(self._judge.weigh(self._cost, self._calls, second_of_day))
+            return self._gate.passes(self._judge.weigh(self._cost, self._calls, begin))
         # News is rare already: it needs no gate.
-        level = int(self._judge.weigh(self._cost, second_of_day))
+        level = int(self._judge.weigh(self._cost, begin % _DAY))
         return SEVERITIES[level - 1] if level else None

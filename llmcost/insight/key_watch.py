@@ -111,7 +111,7 @@ class KeyWatch(Resumable):
         now, self._now = self._now, Tally()
         begin = bucket * self._settings.bucket_s
         reached = max(
-            self._spend.weigh(now.cost, now.priced, begin % _DAY),
+            self._spend.weigh(now.cost, now.priced, begin),
             self._errors.weigh(now.errors, now.calls),
             self._retries.weigh(now.retries, now.calls),
         )

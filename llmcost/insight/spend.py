@@ -9,12 +9,14 @@ from llmcost.insight import fitted
 from llmcost.insight.grades import grade
 from llmcost.insight.state import Resumable
 from llmcost.insight.unit_price import UnitPrice
-from llmcost.insight.volume import SLOTS, VolumeScore
+from llmcost.insight.volume import VolumeScore
+from llmcost.insight.week import HOURS
 
 Channel = Literal["volume", "unit"]
 
 TEN_MINUTES: Final = 600.0
 _DAY: Final = 86400.0
+_HOUR: Final = 3600.0
 UNIT_LEVELS: Final = (1.1, 1.2, 1.35)
 """Logs of the cost of a call over the usual: 3.0, 3.3 and 3.9 times as dear."""
 
@@ -43,13 +45,14 @@ class SpendJudge(Resumable):
         """The usual cost of a call, USD; None before the first call."""
         return None if self._unit.usual is None else math.exp(self._unit.usual)
 
-    def weigh(self, cost: float, calls: float, second_of_day: float) -> float:
-        """How bad a bucket is: 1 low, 2 medium, 3 high and above. Always 0 on a key's first day."""
-        slot = int(second_of_day * SLOTS // _DAY)
-        self.expected = self._volume.expected(slot)
+    def weigh(self, cost: float, calls: float, begin: float) -> float:
+        """How bad the bucket that began at a Unix time is: 1 low, 2 medium, 3 high and above. Always 0 on a key's first
+        day."""
+        hour = int(begin // _HOUR) % HOURS
+        self.expected = self._volume.expected(hour)
         start_rate = 1 / (self._seen + 2)
-        volume = grade(self._volume.score(cost, slot), fitted.VOLUME_LEVELS)
-        unit = grade(self._unit.score(cost, calls, start_rate), UNIT_LEVELS)
+        volume = grade(self._volume.score(cost, hour), fitted.VOLUME_LEVELS)
+        unit = grade(self._unit.score(cost, calls, start_rate), UNIT_LEVELS) * self._volume.news
         self._seen += 1
         self.channel = "unit" if unit > volume else "volume"
         return max(volume, unit) if self._seen > self._warm else 0.0

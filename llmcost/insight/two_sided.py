@@ -14,9 +14,10 @@ _MEMORY: Final = 200
 """A score is news only where it is above all of so many buckets before."""
 _WARM: Final = 30
 _OVERSHOOT: Final = 4.0
-_MOST: Final = 2.8
-_LEVELS: Final = (2.45, 2.85, 3.6)
-"""Rarities: one in 280, one in 700, and a record far above the last."""
+_MOST: Final = 2.6
+_SECOND: Final = 0.5
+"""Share of the second rarest view that counts too: what two views call rare is seldom chance."""
+_LEVELS: Final = (3.4, 3.7, 4.5)
 _HOUR_WARM: Final = 12
 _HOUR_RATE: Final = 0.02
 _LAST_DAY: Final = 1 / 288
@@ -24,8 +25,8 @@ _CEILING: Final = 99.0
 
 
 class MetricJudge(Resumable):
-    """Three views, the rarest of which counts: distance from all history, from the habit at this hour, and the size of
-    the step from the bucket before."""
+    """Three views, of which the two rarest count: distance from all history, from the habit at this hour, and the size
+    of the step from the bucket before."""
 
     __slots__ = (
         "_all",
@@ -80,16 +81,17 @@ class MetricJudge(Resumable):
         step = value - self._before
         self._before = value
         away, hours, jump = self._tails
-        score = max(
+        rarities = (
             away.rarity(min(abs(self._all.distance(value)), _CEILING)),
             hours.rarity(min(self._off_habit(value, hour), _CEILING)),
             jump.rarity(min(abs(self._steps.distance(step)), _CEILING)),
         )
+        _, second, rarest = sorted(rarities)
         start = 1 / (self._seen + 1)
         self._all.learn(value, start)
         self._steps.learn(step, start)
         self._learn_hour(value, hour)
-        return score
+        return rarest + _SECOND * second
 
     def _off_habit(self, value: float, hour: int) -> float:
         if self._hour_seen[hour] < _HOUR_WARM:

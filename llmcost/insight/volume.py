@@ -9,12 +9,15 @@ from typing import ClassVar, Final
 from llmcost.insight.moments import Moments, clamp
 from llmcost.insight.state import Resumable
 from llmcost.insight.tails import TailMeter
+from llmcost.insight.week import WeekHabit
 
 SLOTS: Final = 24
 _SOFTENING: Final = 0.1
 """Share of the usual spend that is added before a logarithm: quiet hours must not shout."""
 _OVERSHOOT: Final = 5.0
 _QUIET_BUCKETS: Final = 72
+_HALF_DAY_SHARE: Final = 0.3
+"""Weight of the rarity against the last half day."""
 _PLAIN_SHARE: Final = 1 / 6
 """Weight of the plain score beside the rarities: it keeps the order of what is beyond every record."""
 _MATTERS: Final = math.log(1.5)
@@ -28,7 +31,11 @@ class VolumeScore(Resumable):
     """Scores the spend of each bucket, and learns it with bounded steps: one bad bucket can't poison the state.
 
     Three views, each of another kind of surprise: the distance from the last half day, from the last days, and from the
-    habit at this hour. The score adds up how rare each is in the key's own past.
+    habit at this hour. The score adds up how rare each is in the key's own past, the first with less weight, since jumps
+    that are usual are rare in it too. What is dear in the same hour of each week counts only where it is above even that.
+
+    Attributes:
+        news: the share of the last bucket (0 to 1) that no weekly habit explains.
 
     Args:
         ratio: bucket length over ten minutes; the rates were fitted on ten-minute buckets.
@@ -46,6 +53,8 @@ class VolumeScore(Resumable):
         "_seen_hours",
         "_some_days",
         "_tails",
+        "_week",
+        "news",
     )
     STATE: ClassVar[tuple[str, ...]] = (
         "_habit",
@@ -57,6 +66,7 @@ class VolumeScore(Resumable):
         "_seen_hours",
         "_some_days",
         "_tails",
+        "_week",
     )
 
     def __init__(self, ratio: float) -> None:
@@ -71,26 +81,35 @@ class VolumeScore(Resumable):
         self._seen_hours = array("I", [0]) * SLOTS
         self._seen = 0
         self._tails = tuple(TailMeter(_OVERSHOOT, _QUIET_BUCKETS) for _ in range(3))
+        self._week = WeekHabit()
+        self.news = 1.0
 
-    def expected(self, slot: int) -> float:
-        """The usual spend of a bucket at this hour, USD."""
-        usual = self._scale * (math.exp(self._level + self._hour(slot)) - _SOFTENING)
+    def expected(self, hour: int) -> float:
+        """The usual spend of a bucket at this hour of the week, USD."""
+        usual = self._scale * (math.exp(self._level + self._hour(hour % SLOTS) + self._week.known(hour)) - _SOFTENING)
         return max(0.0, usual)
 
-    def score(self, value: float, slot: int) -> float:
-        """How far out of the ordinary the bucket is; 0 to about 10 in everyday life. Then learn it."""
+    def score(self, value: float, hour: int) -> float:
+        """How far out of the ordinary a bucket in this hour of the week is; 0 to about 10 in everyday life. Then learn
+        it."""
+        self.news = 1.0
         if self._scale == 0.0:
             if value <= 0:
                 return 0.0
             self._begin(value)
+        slot = hour % SLOTS
         logged = math.log(_SOFTENING + value / self._scale)
         strange = logged - self._level - self._hour(slot)
         near, far = clamp(self._half_day.distance(value), 60.0), clamp(self._some_days.distance(value), 60.0)
         unusual = strange / self._habit
         half_day, some_days, hours = self._tails
-        rare = half_day.rarity(near) + some_days.rarity(far) + hours.rarity(unusual)
+        rare = _HALF_DAY_SHARE * half_day.rarity(near) + some_days.rarity(far) + hours.rarity(unusual)
         self._learn(value, logged, strange, slot)
-        matters = min(max(strange / _MATTERS, 0.0), 1.0) ** 3
+        known = self._week.known(hour)
+        self._week.learn(hour, strange)
+        if known:
+            self.news = _share(strange - known)
+        matters = _share(strange) * self.news
         return matters * max(0.0, rare + _PLAIN_SHARE * (near + 2 * unusual))
 
     def _begin(self, value: float) -> None:
@@ -114,3 +133,7 @@ class VolumeScore(Resumable):
         self._some_days.learn(value, start)
         grown = min(value, 20 * self._scale) - self._scale
         self._scale = max(1e-12, self._scale + max(self._scale_rate, start) * grown)
+
+
+def _share(above: float) -> float:
+    return min(max(above / _MATTERS, 0.0), 1.0) ** 3

@@ -31,8 +31,9 @@ class VolumeScore(Resumable):
     """Scores the spend of each bucket, and learns it with bounded steps: one bad bucket can't poison the state.
 
     Three views, each of another kind of surprise: the distance from the last half day, from the last days, and from the
-    habit at this hour. The score adds up how rare each is in the key's own past, the first with less weight, since jumps
-    that are usual are rare in it too. What is dear in the same hour of each week counts only where it is above even that.
+    habit at this hour. The score adds up how rare each is in the key's own past, the first with less weight, since
+    jumps that are usual are rare in it too. What is dear in the same hour of each week counts only where it is above
+    even that.
 
     Attributes:
         news: the share of the last bucket (0 to 1) that no weekly habit explains.

@@ -161,7 +161,7 @@ def score_keys(folder: Path) -> list[Scores]:
         for bucket, (cost, made) in enumerate(zip(costs, calls, strict=True)):
             hour = int(bucket * BUCKET // 3600) % HOURS
             scores.volume.append(volume.score(float(cost[key]), hour))
-            scores.unit.append(unit.score(float(cost[key]), float(made[key]), 1 / (bucket + 2)))
+            scores.unit.append(unit.score(float(cost[key]), float(made[key]), 1 / (bucket + 2)) * volume.news)
         found.append(scores)
     return found
 

@@ -18,6 +18,7 @@ from llmcost.cli import options as o
 from llmcost.cli.foresight import known_feed, watch_settings
 from llmcost.insight import Anomaly, WatchSettings
 from llmcost.insight.foresight import Round
+from llmcost.insight.grades import worst
 from llmcost.processors.anomaly import document
 from llmcost.processors.foresight import book, report_of
 from llmcost.report.words import plain
@@ -25,6 +26,7 @@ from llmcost.store.filters import QUARTER_SECONDS, moment
 from llmcost.store.history import history
 
 _DAY: Final = 86_400.0
+_TOLD_FIRST: Final = ("label", "user", "model", "global")
 _LEARN_S: Final = 60 * _DAY
 _DEFAULT: Final = "30d"
 
@@ -76,17 +78,29 @@ def _show(last: Sequence[Anomaly], zone: tzinfo) -> None:
     if not last:
         console.print("No anomalies.")
     for head, over in (("Open", False), ("Over", True)):
-        reports = [report for report in last if (report.event == "closed") is over]
-        if reports:
-            console.print(Text(f"{head}: {len(reports)}", "bold"))
-            console.print(_table(reports, zone))
+        groups = together([report for report in last if (report.event == "closed") is over])
+        if groups:
+            console.print(Text(f"{head}: {len(groups)}", "bold"))
+            console.print(_table(groups, zone))
 
 
-def _table(reports: Sequence[Anomaly], zone: tzinfo) -> Table:
-    table = Table.grid(padding=(0, 1))
+def together(reports: Iterable[Anomaly]) -> list[list[Anomaly]]:
+    """Reports of what happened at once, and for the same reason, to a section, its users, its model and the whole: the
+    section first, since it says most."""
+    groups: dict[tuple[float, str], list[Anomaly]] = {}
     for report in reports:
-        told = Text(plain(report.in_words(zone)))
-        table.add_row(Text(f"  {report.severity}", "" if report.event == "closed" else "red"), told)
+        groups.setdefault((report.since, report.cause), []).append(report)
+    return [sorted(group, key=lambda one: (_TOLD_FIRST.index(one.scope.kind), one.scope)) for group in groups.values()]
+
+
+def _table(groups: Iterable[Sequence[Anomaly]], zone: tzinfo) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for first, *others in groups:
+        severity = worst(report.severity for report in (first, *others)) or first.severity
+        told = Text(plain(first.in_words(zone)))
+        if others:
+            told.append(f" Also: {', '.join(plain(str(other.scope)) for other in others)}.", "dim")
+        table.add_row(Text(f"  {severity}", "" if first.event == "closed" else "red"), told)
     return table
 
 

@@ -156,12 +156,15 @@ def _title(one: Outlook, zone: tzinfo) -> str:
 
 def _sentences(one: Outlook, zone: tzinfo) -> list[str]:
     total = one.total
-    spent = f"Spent so far {_usd(one.spent)}."
+    to_come = one.budget is None and one.spent == 0
+    spent = "" if to_come else f"Spent so far {_usd(one.spent)}. "
     if isinstance(total, NotEnoughHistory):
-        return [spent, f"Not enough history to say more: {total.days} of {total.needed} whole days."]
+        known = [spent.strip()] if spent else []
+        return [*known, f"Not enough history to say more: {total.days} of {total.needed} whole days."]
     end = one.days[-1]
     inner, outer = f"{_usd(end.lower80)} to {_usd(end.upper80)}", f"{_usd(total.lower)} to {_usd(total.upper)}"
-    lines = [f"{spent} It will end at {_usd(total.mean)} (80 %: {inner}; 95 %: {outer})."]
+    verb = "It will cost" if to_come else "It will end at"
+    lines = [f"{spent}{verb} {_usd(total.mean)} (80 %: {inner}; 95 %: {outer})."]
     if one.limit is not None and total.risk_score is not None:
         lines.append(f"{percent(total.risk_score)} chance to pass the limit of {_usd(one.limit)}.{_used_up(one, zone)}")
     return lines

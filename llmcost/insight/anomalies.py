@@ -85,5 +85,5 @@ class Anomaly:
         """The sentence with its time in another zone."""
         since = datetime.fromtimestamp(self.since, zone).strftime("%Y-%m-%d %H:%M")
         over = " (over)" if self.event == "closed" else ""
-        change = describe(self.cause, self.before, self.after)
+        change = describe(self.cause, self.before, self.after, (self.expected, self.actual))
         return f"Since {since}{over}, {self.scope}: {change}. ${self.excess:,.2f} above the usual so far."

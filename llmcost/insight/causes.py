@@ -83,8 +83,15 @@ def _log_ratio(after: float | None, before: float | None) -> float:
 # --- words ------------------------------------------------------------------------------------------------------
 
 
-def describe(cause: Cause, before: Profile, after: Profile) -> str:
-    """The change in words, without time and scope."""
+def describe(cause: Cause, before: Profile, after: Profile, spend: tuple[float, float] | None = None) -> str:
+    """The change in words, without time and scope.
+
+    Args:
+        cause: what changed.
+        before: the usual calls.
+        after: the calls of the incident.
+        spend: usual and real spend, USD: told where calls came more often, but neither in larger numbers nor dearer.
+    """
     calls = _rise("calls", before.calls, after.calls, "{} a bucket")
     price = _rise("cost of a call", before.call_cost, after.call_cost, "${}")
     tokens = _rise("tokens of a call", before.call_tokens, after.call_tokens, "{}")
@@ -96,7 +103,10 @@ def describe(cause: Cause, before: Profile, after: Profile) -> str:
         "price": (price, calls),
         "calls": (calls, price),
     }
-    return "; ".join(told[cause])
+    words = told[cause]
+    if spend is not None and cause == "calls" and all(word.endswith("unchanged") for word in words):
+        words = (_rise("spend", *spend, "${}"), *words)
+    return "; ".join(words)
 
 
 def _rise(what: str, before: float | None, after: float | None, unit: str) -> str:

@@ -29,5 +29,5 @@ ERRORS: Final = (
 """Quantiles of log error / scale, a row a distance."""
 # fmt: on
 
-VOLUME_LEVELS: Final = (4.9, 7.1, 11.3)
+VOLUME_LEVELS: Final = (4.8, 7.0, 11.1)
 """Scores of a bucket's spend for about 2.5, 0.85, 0.24 alerts a key and week."""

@@ -54,6 +54,10 @@ class Incident(Resumable):
         """Whether there was no odd bucket yet."""
         return self._buckets == 0
 
+    def is_older_than(self, at: float) -> bool:
+        """Whether the first odd bucket began before a Unix time."""
+        return not self.empty and self._since < at
+
     def begin(self, since: float, usual: Profile) -> None:
         """The first odd bucket begins: remember when, and what was usual."""
         self._since = since

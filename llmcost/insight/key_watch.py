@@ -117,6 +117,9 @@ class KeyWatch(Resumable):
         )
         incident = self._incident
         if reached >= _STIR:
+            if incident.severity not in self._settings.reports and incident.is_older_than(begin - HOLD_S):
+                # Hours of what nobody is told of are no beginning of what is told.
+                incident = self._incident = Incident()
             if incident.empty:
                 incident.begin(begin, self._usual())
             incident.gather(now, self._spend.expected)

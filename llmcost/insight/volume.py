@@ -22,6 +22,9 @@ _PLAIN_SHARE: Final = 1 / 6
 """Weight of the plain score beside the rarities: it keeps the order of what is beyond every record."""
 _MATTERS: Final = math.log(1.5)
 """Below 1.5 times the usual a bucket counts less, however rare it is: a very even key must stay quiet too."""
+_SPARSE: Final = 0.75
+"""Below this share of buckets with spend, a key that calls at all is no news; a call larger than its calls is."""
+_ACTIVE_RATE: Final = 0.05
 _HOUR_RATE: Final = 0.04
 _QUANTILE: Final = 0.97
 _QUANTILE_RATE: Final = 0.03
@@ -36,13 +39,16 @@ class VolumeScore(Resumable):
     even that.
 
     Attributes:
-        news: the share of the last bucket (0 to 1) that no weekly habit explains.
+        news: the share of the last bucket (0 to 1) that neither a weekly habit explains nor, for a key of few calls,
+            that one of its usual calls came.
 
     Args:
         ratio: bucket length over ten minutes; the rates were fitted on ten-minute buckets.
     """
 
     __slots__ = (
+        "_active",
+        "_active_size",
         "_habit",
         "_half_day",
         "_hours",
@@ -58,6 +64,8 @@ class VolumeScore(Resumable):
         "news",
     )
     STATE: ClassVar[tuple[str, ...]] = (
+        "_active",
+        "_active_size",
         "_habit",
         "_half_day",
         "_hours",
@@ -81,6 +89,8 @@ class VolumeScore(Resumable):
         self._hours = array("d", [0.0]) * SLOTS
         self._seen_hours = array("I", [0]) * SLOTS
         self._seen = 0
+        self._active = 0.0
+        self._active_size: float | None = None
         self._tails = tuple(TailMeter(_OVERSHOOT, _QUIET_BUCKETS) for _ in range(3))
         self._week = WeekHabit()
         self.news = 1.0
@@ -110,8 +120,22 @@ class VolumeScore(Resumable):
         self._week.learn(hour, strange)
         if known:
             self.news = _share(strange - known)
+        self._note_activity(value)
         matters = _share(strange) * self.news
         return matters * max(0.0, rare + _PLAIN_SHARE * (near + 2 * unusual))
+
+    def _note_activity(self, value: float) -> None:
+        """Learn how often there is spend and how much at once; a usual call of a sparse key is no news."""
+        self._active += max(self._level_rate, 1 / (self._seen + 1)) * ((value > 0) - self._active)
+        if value <= 0:
+            return
+        size = math.log(value)
+        if self._active_size is None:
+            self._active_size = size
+        above = size - self._active_size
+        if self._active < _SPARSE:
+            self.news *= _share(above)
+        self._active_size += _ACTIVE_RATE * clamp(above, 1.0)
 
     def _begin(self, value: float) -> None:
         self._scale = value

@@ -15,8 +15,9 @@ from stores import filled
 
 from llmcost.calls import Attribution, Call
 from llmcost.cli import main
+from llmcost.cli.anomalies import together
 from llmcost.control.feed import open_feed
-from llmcost.insight import WatchSettings
+from llmcost.insight import GLOBAL, Anomaly, Change, Profile, Scope, WatchSettings
 from llmcost.processors.foresight import Foresight
 from llmcost.processors.sums import CallSums
 from llmcost.processors.tray import FOLDER, Tray
@@ -69,6 +70,9 @@ def test_apart_by_label_and_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert code == 0
     assert one["total"]["mean"] == pytest.approx(7 * 96 * 0.01, rel=0.1)
     assert one["total"]["lower"] < one["days"][-1]["lower80"]
+    code, out, _ = run(tmp_path, monkeypatch, "forecast", "--horizon", "7", "--tz", "UTC")
+    assert "It will cost $" in out
+    assert "Spent so far" not in out
 
 
 def test_a_short_history_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +122,8 @@ def test_an_open_incident_is_told_from_the_store_alone(tmp_path: Path, monkeypat
     code, out, _ = run(tmp_path, monkeypatch, "anomalies", width=60)
     assert code == 1
     assert out.startswith("Open: ")
+    said = " ".join(out.split())
+    assert "label summarization: cost of a call" in said
     assert "\x1b" not in out
 
 
@@ -145,3 +151,16 @@ def test_with_a_ledger_the_processes_reports_are_told_and_what_they_left_is_take
     assert incident(out)["cause"] == "model"
     assert run(tmp_path, monkeypatch, "anomalies", "--json")[1] == out
     assert Tray(store / FOLDER).found() == []
+
+
+def test_what_happened_at_once_is_told_once_and_by_its_section() -> None:
+    same = Profile(4.0, 0.02, 900.0, 0.0, 0.0, "m")
+    section = Scope("label", "chat")
+
+    def report(scope: Scope, since: float) -> Anomaly:
+        change = Change("calls a bucket", 4.0, 40.0)
+        return Anomaly("opened", since + 600, since, scope, 1.0, 9.0, 8.0, "medium", "calls", change, same, same)
+
+    groups = together([report(GLOBAL, 600.0), report(Scope("user", "u1"), 600.0), report(section, 600.0)])
+    assert [[one.scope for one in group] for group in groups] == [[section, Scope("user", "u1"), GLOBAL]]
+    assert len(together([report(GLOBAL, 600.0), report(section, 1200.0)])) == 2

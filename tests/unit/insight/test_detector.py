@@ -191,3 +191,18 @@ def test_a_fall_counts_only_in_a_two_sided_measure() -> None:
 
 def test_severities_rise() -> None:
     assert SEVERITIES == ("low", "medium", "high")
+
+
+@pytest.mark.parametrize("every", [3, 6, 18, 36, 144])
+def test_a_key_of_few_calls_stays_quiet_until_one_is_larger(every: int) -> None:
+    detector, rng = Detector(), random.Random(every)
+    alerts = []
+    for bucket in range(DAY_BUCKETS * 21):
+        begin = START + bucket * BUCKET
+        if bucket % every == 0:
+            detector.update(begin + 1, 0.01 * rng.lognormvariate(0, 0.1), 1)
+        alerts.append(detector.update(begin + BUCKET, 0.0, 0))
+    assert not [alert for alert in alerts if alert in ("medium", "high")]
+    at = START + DAY_BUCKETS * 21 * BUCKET
+    detector.update(at + 1, 0.3, 30)
+    assert detector.update(at + BUCKET, 0.0, 0) == "high"

@@ -256,3 +256,11 @@ def test_a_bad_hour_does_not_become_the_habit() -> None:
     for _ in range(6):
         judge.weigh(20, 20)
     assert judge.usual < 0.05
+
+
+def test_calls_that_only_come_more_often_are_told_by_their_spend() -> None:
+    same = Profile(4.0, 0.02, 900.0, 0.0, 0.0, "gpt-5-mini")
+    assert describe("calls", same, same, (1.2, 3.0)) == (
+        "spend x2.5 ($1.2 → $3); calls unchanged; cost of a call unchanged"
+    )
+    assert describe("calls", same, same) == "calls unchanged; cost of a call unchanged"

@@ -386,3 +386,34 @@ def test_totals_that_are_used_live_on(bench: Bench) -> None:
     ledger.tidy()
     reserved(ledger, wish("later", 1, counter("run", slot=1, until=int(bench.clock.at) + 2 * DAY)))
     assert ledger.states([counter("run")]) == ((0, 0, 0),)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_hold_that_expired_before_its_lost_answer_was_made_good_counts_no_call(bench: Bench, keep: bool) -> None:
+    """The call was not made: it leaves neither money nor a call behind. One that went on without is one call."""
+    ledger = bench.open()
+    free = counter(limit=None)
+    for name in ("lost", "went on", "lives on"):
+        ledger.reserve(wish(name, 60, free, keep=keep))
+    bench.clock.at += 601
+    assert ledger.states([free]) == ((180 if keep else 0, 0, 3),)
+    ledger.release(Reservation("lost", 0, Option((free,), (60,)), ()))
+    assert ledger.states([free]) == ((120 if keep else 0, 0, 2),)
+    unverified = Reservation("went on", 0, Option((free,), (5,)), (), verified=False)
+    ledger.settle(unverified, 4)
+    assert ledger.states([free]) == ((64 if keep else 4, 0, 2),)
+    again = Reservation("lives on", 0, Option((free,), (5,)), (), verified=False)
+    ledger.renew(again)
+    assert ledger.states([free]) == ((4, 5, 2),)
+    ledger.settle(again, 3)
+    assert ledger.states([free]) == ((7, 0, 2),)
+
+
+def test_a_wish_that_comes_back_after_its_hold_has_expired_is_asked_anew(bench: Bench) -> None:
+    ledger = bench.open()
+    tight = counter(limit=100)
+    ledger.reserve(wish("a", 60, tight))
+    bench.clock.at += 601
+    ledger.reserve(wish("b", 60, tight))
+    assert isinstance(ledger.reserve(wish("a", 60, tight)), Refusal)
+    assert ledger.states([tight]) == ((0, 60, 1),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from ledgers import Bench, Clock, counter, wish
 
@@ -85,6 +87,38 @@ def test_a_lease_is_idempotent_and_gives_releases_back(bench: Bench) -> None:
     assert ledger.settle(first, 30) == ((30, 100, 2),)
     assert ledger.settle(first, 30) is None
     ledger.release(second)
+    ledger.close()
+    assert ledger.states([hot]) == ((30, 0, 1),)
+
+
+def test_the_call_that_opened_a_lease_ends_once_more_and_gives_nothing_away(bench: Bench) -> None:
+    """Under its id the whole lease is held: two who each make sure must not give that back."""
+    ledger = leased(bench)
+    hot = counter(limit=10**9)
+    first = ledger.reserve(wish("a", 100, hot))
+    other = ledger.reserve(wish("b", 100, hot))
+    assert isinstance(first, Reservation)
+    assert isinstance(other, Reservation)
+    ledger.release(first)
+    ledger.release(first)
+    ledger.renew(first)
+    assert ledger.settle(first, 999) is None
+    assert ledger.states([hot])[0][1] == 512 * 100
+    ledger.settle(other, 30)
+    ledger.close()
+    assert ledger.states([hot]) == ((30, 0, 1),)
+
+
+def test_a_child_does_not_end_what_its_parent_holds(bench: Bench) -> None:
+    ledger = leased(bench)
+    hot = counter(limit=10**9)
+    first = ledger.reserve(wish("a", 100, hot))
+    assert isinstance(first, Reservation)
+    child = copy.copy(ledger)
+    child.after_in_child()
+    assert child.settle(first, 30) is None
+    child.release(first)
+    ledger.settle(first, 30)
     ledger.close()
     assert ledger.states([hot]) == ((30, 0, 1),)
 

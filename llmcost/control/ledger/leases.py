@@ -61,7 +61,9 @@ class LeasedLedger:
         self._leases: dict[tuple[tuple[str, int], ...], Lease] = {}
         self._recent: dict[int, Lease] = {}
         self._homes: dict[str, tuple[Lease, Reservation]] = {}
-        self._settled: dict[str, None] = {}
+        self._ended: dict[str, None] = {}
+        self._opened_by: set[str] = set()
+        self._parents: frozenset[str] = frozenset()
 
     @property
     def waiting(self) -> int:
@@ -69,8 +71,10 @@ class LeasedLedger:
         return self._inner.waiting
 
     def after_in_child(self) -> None:
-        """Leases are the parent's."""
+        """Leases, and the calls that are served from them, are the parent's to end."""
+        parents = self._parents.union(self._homes, self._opened_by)
         self._begin()
+        self._parents = parents
 
     def now(self) -> float:
         """See the contract."""
@@ -112,6 +116,7 @@ class LeasedLedger:
             return Reservation(call_id, 0, option, answer.states)
         lease = Lease(option.counters, answer, now)
         self._leases[_name(option)] = self._recent[id(option.counters)] = lease
+        self._opened_by.add(call_id)
         lease.take(option.amounts)
         return self._at_home(call_id, option, lease, answer.states)
 
@@ -127,7 +132,7 @@ class LeasedLedger:
         with self._lock:
             home = self._homes.pop(reservation.call_id, None)
             if home is None:
-                if reservation.call_id in self._settled:
+                if self._is_of_a_lease(reservation.call_id):
                     return None
                 self.visits += 1
                 return self._inner.settle(reservation, actual, entries, calls)
@@ -142,18 +147,20 @@ class LeasedLedger:
         """See the contract."""
         with self._lock:
             home = self._homes.pop(reservation.call_id, None)
-            if home is None:
-                self._inner.release(reservation)
-            else:
+            if home is not None:
                 home[0].back(home[1].option.amounts)
+                self._remember(reservation.call_id)
                 self._end(home[0])
+            elif not self._is_of_a_lease(reservation.call_id):
+                self._inner.release(reservation)
 
     def renew(self, reservation: Reservation) -> None:
         """See the contract. One sign of life is enough for all calls of a lease."""
         with self._lock:
             home = self._homes.get(reservation.call_id)
             if home is None:
-                self._inner.renew(reservation)
+                if not self._is_of_a_lease(reservation.call_id):
+                    self._inner.renew(reservation)
                 return
             now = self._inner.now()
             if now - home[0].renewed >= LIFE_S / 2:
@@ -228,12 +235,18 @@ class LeasedLedger:
     def _end(self, lease: Lease) -> None:
         if lease.closing and lease.out == 0:
             self.visits += 1
+            self._opened_by.discard(lease.reservation.call_id)
             self._inner.settle(lease.reservation, lease.spent, lease.entries(), lease.calls)
 
+    def _is_of_a_lease(self, call_id: str) -> bool:
+        """Whether a call has ended that was served from memory, or is its parent's. The ledger below never heard of it,
+        but for the first of each lease: under its id the whole lease is held."""
+        return call_id in self._ended or call_id in self._parents or call_id in self._opened_by
+
     def _remember(self, call_id: str) -> None:
-        self._settled[call_id] = None
-        if len(self._settled) > _MOST_IDS:
-            self._settled.pop(next(iter(self._settled)))
+        self._ended[call_id] = None
+        if len(self._ended) > _MOST_IDS:
+            self._ended.pop(next(iter(self._ended)))
 
 
 def _name(option: Option) -> tuple[tuple[str, int], ...]:

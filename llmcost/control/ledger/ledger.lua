@@ -8,7 +8,7 @@
 --
 --   <prefix>meta        hash    epoch, expired_holds, expired_nano
 --   <prefix>c:<key>     hash    <slot> spent, <slot>:h held, <slot>:n calls, <slot>:u until
---   <prefix>call:<id>   string  JSON: state (held, kept, settled), keep, choice, stakes
+--   <prefix>call:<id>   string  JSON: state (held, expired, kept, settled), keep, choice, stakes
 --   <prefix>holds       zset    ids of held calls by expiry
 --   <prefix>limits      hash    <key> nano-dollars or calls: limits that were set while programs run
 --   <prefix>b:<series>:<day>, <prefix>d:<series>   hashes of buckets and of whole days: <slot> nano, <slot>:n calls
@@ -128,6 +128,14 @@ local function drop_call(id)
   redis.call('ZREM', prefix .. 'holds', id)
 end
 
+-- Takes back all that a call stands for as long as it is not settled.
+local function undo(call)
+  for _, stake in ipairs(call and call.stakes or {}) do
+    local amount = negative(stake[8])
+    book(stake, call.state == 'kept' and amount or '0', call.state == 'held' and amount or '0', -1)
+  end
+end
+
 -- A bite of the holds that have expired; whether more may wait.
 local function expire()
   local ended = redis.call('ZRANGEBYSCORE', prefix .. 'holds', '-inf', now, 'LIMIT', 0, BITE)
@@ -140,8 +148,8 @@ local function expire()
     end
     redis.call('HINCRBY', prefix .. 'meta', 'expired_holds', 1)
     redis.call('HINCRBY', prefix .. 'meta', 'expired_nano', most)
-    if call and call.keep then
-      call.state = 'kept'
+    if call then
+      call.state = call.keep and 'kept' or 'expired'
       write_call(id, call, input.remember)
     else
       drop_call(id)
@@ -171,7 +179,10 @@ local ops = {}
 
 function ops.reserve()
   local known = read_call(input.id)
-  if known then
+  if known and known.state ~= 'held' and known.state ~= 'settled' then
+    undo(known)
+    drop_call(input.id)
+  elseif known then
     local counters = input.options[known.choice + 1]
     return {'granted', known.choice, states(counters)}
   end
@@ -195,13 +206,7 @@ function ops.settle()
   local call = read_call(input.id)
   if call and call.state == 'settled' then return {'again'} end
   local counted = not call and input.verified
-  for _, stake in ipairs(call and call.stakes or {}) do
-    if call.state == 'held' then
-      book(stake, '0', negative(stake[8]), -1)
-    else
-      book(stake, negative(stake[8]), '0', -1)
-    end
-  end
+  undo(call)
   for _, counter in ipairs(input.counters) do book(counter, input.actual, '0', input.more + (counted and 0 or 1)) end
   for _, entry in ipairs(input.entries) do add_to_series(entry) end
   write_call(input.id, {state = 'settled', choice = input.choice, stakes = {}}, input.remember)
@@ -210,8 +215,8 @@ end
 
 function ops.release()
   local call = read_call(input.id)
-  if call and call.state == 'held' then
-    for _, stake in ipairs(call.stakes) do book(stake, '0', negative(stake[8]), -1) end
+  if call and call.state ~= 'settled' then
+    undo(call)
     drop_call(input.id)
   end
   return {'released'}
@@ -224,10 +229,10 @@ function ops.renew()
     redis.call('ZADD', prefix .. 'holds', now + input.hold, input.id)
     return {'renewed'}
   end
-  for _, counter in ipairs(input.counters) do
-    book(counter, call and negative(counter[8]) or '0', counter[8], input.verified and 0 or 1)
-  end
-  local again = {state = 'held', keep = call and true or false, choice = input.choice, stakes = input.counters}
+  undo(call)
+  local counts = not call and input.verified and 0 or 1
+  for _, counter in ipairs(input.counters) do book(counter, '0', counter[8], counts) end
+  local again = {state = 'held', keep = call and call.state == 'kept' or false, choice = input.choice, stakes = input.counters}
   write_call(input.id, again)
   return {'renewed'}
 end

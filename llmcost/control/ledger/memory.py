@@ -6,13 +6,14 @@ import heapq
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from llmcost.control.ledger.contract import (
     BUCKET_S,
     DAY_S,
     HOLD_S,
     NOTHING,
+    REMEMBER_S,
     Bucket,
     Counter,
     Entry,
@@ -53,6 +54,14 @@ class _Hold:
         self.keep = keep
 
 
+class _Gone(NamedTuple):
+    """A hold that has expired: still a call, and spent where ``keep`` says so, until it is settled or released."""
+
+    option: Option
+    keep: bool
+    expires: float
+
+
 class MemoryLedger:
     """See :class:`~llmcost.control.ledger.contract.Ledger`. In a forked child every call is a failure: parent and child
     would each spend the whole budget. Settled ids are kept only as long as a hold, since no answer can be lost."""
@@ -69,7 +78,7 @@ class MemoryLedger:
         self._until: list[tuple[int, str, int]] = []
         self._holds: dict[str, _Hold] = {}
         self._settled: dict[str, float] = {}
-        self._kept: dict[str, Option] = {}
+        self._gone: dict[str, _Gone] = {}
         self._series: dict[str, dict[int, list[int]]] = {}
         self._claims: dict[str, float] = {}
         self._limits: dict[str, int] = {}
@@ -99,6 +108,8 @@ class MemoryLedger:
                 return self._holds[call_id].reservation
             if call_id in self._settled:
                 return Reservation(call_id, 0, request.options[0], (NOTHING,) * len(request.options[0].counters))
+            if call_id in self._gone:
+                self._take_back(call_id)
             refusals: list[tuple[int, tuple[State, ...]]] = []
             for choice, option in enumerate(request.options):
                 rows = self._rows(option.counters)
@@ -127,12 +138,10 @@ class MemoryLedger:
             if hold is not None and hold.reservation.option is option:
                 _move(rows, option.amounts, -1, more, actual)
             else:
-                kept = self._kept.pop(call_id, None)
                 if hold is not None:
                     self._add(hold.reservation.option, -1, -1)
-                if kept is not None:
-                    self._keep(kept, -1)
-                self._add(option, 0, more + (1 if hold is not None or not verified else 0), actual)
+                known = self._take_back(call_id) or hold is not None
+                self._add(option, 0, more + (1 if known or not verified else 0), actual)
             self._settled[call_id] = now + self._hold_s
             if entries:
                 self._book(entries)
@@ -145,6 +154,8 @@ class MemoryLedger:
             hold = self._holds.pop(reservation.call_id, None)
             if hold is not None:
                 self._add(hold.reservation.option, -1, -1)
+            else:
+                self._take_back(reservation.call_id)
 
     def renew(self, reservation: Reservation) -> None:
         """See the contract."""
@@ -155,12 +166,10 @@ class MemoryLedger:
                 return
             hold = self._holds.pop(call_id, None)
             if hold is None:
-                hold = _Hold(reservation, 0.0, False)
-                kept = self._kept.pop(call_id, None)
-                if kept is not None:
-                    self._keep(kept, -1)
-                    hold.keep = True
-                self._add(reservation.option, 1, 0 if reservation.verified else 1)
+                gone = self._gone.get(call_id)
+                hold = _Hold(reservation, 0.0, gone is not None and gone.keep)
+                known = self._take_back(call_id)
+                self._add(reservation.option, 1, 1 if known or not reservation.verified else 0)
             hold.expires = now + self._hold_s
             self._holds[call_id] = hold
 
@@ -304,8 +313,18 @@ class MemoryLedger:
             spent, held, calls = row.state
             row.state = (spent + sign * amount, held, calls)
 
+    def _take_back(self, call_id: str) -> bool:
+        """Nothing of a call whose hold has expired counts any more. False where there was none."""
+        gone = self._gone.pop(call_id, None)
+        if gone is None:
+            return False
+        self._add(gone.option, 0, -1)
+        if gone.keep:
+            self._keep(gone.option, -1)
+        return True
+
     def _expire(self, now: float) -> None:
-        """Both tables are in order of expiry, so only what has expired is looked at."""
+        """The tables are in order of expiry, so only what has expired is looked at."""
         while self._holds:
             call_id, hold = next(iter(self._holds.items()))
             if hold.expires > now:
@@ -315,13 +334,15 @@ class MemoryLedger:
             self._add(option, -1, 0)
             if hold.keep:
                 self._keep(option, 1)
-                self._kept[call_id] = option
+            self._gone[call_id] = _Gone(option, hold.keep, now + REMEMBER_S)
             self._expired = Expired(self._expired.holds + 1, self._expired.nano + max(option.amounts, default=0))
         while self._settled:
             call_id, expires = next(iter(self._settled.items()))
             if expires > now:
                 break
             del self._settled[call_id]
+        while self._gone and next(iter(self._gone.values())).expires <= now:
+            del self._gone[next(iter(self._gone))]
         first = next(iter(self._holds.values()), None)
         self._next_expiry = min(first.expires if first else now + self._hold_s, now + self._hold_s)
 

@@ -120,12 +120,25 @@ def settlement(
     counted = row is None and reservation.verified
     if row is not None and row[0] == "held" and row[1] == stakes_of(reservation.option):
         return [(*stake[:3], actual, -stake[3], more) for stake in row[1]]
-    rows: list[tuple[Any, ...]] = []
-    for key, slot, until, amount in row[1] if row is not None else ():
-        held = row is not None and row[0] == "held"
-        rows.append((key, slot, until, 0 if held else -amount, -amount if held else 0, -1))
     calls = more + (0 if counted else 1)
-    return rows + [(c.key, c.slot, c.until, actual, 0, calls) for c in reservation.option.counters]
+    return undone(row) + [(c.key, c.slot, c.until, actual, 0, calls) for c in reservation.option.counters]
+
+
+def undone(row: tuple[str, list[Stake]] | None) -> list[tuple[Any, ...]]:
+    """Rows that take back all that a call stands for as long as it is not settled."""
+    if row is None:
+        return []
+    state, stakes = row
+    spent, held = -(state == "kept"), -(state == "held")
+    return [(*stake[:3], spent * stake[3], held * stake[3], -1) for stake in stakes]
+
+
+def take_back(db: sqlite3.Cursor, call_id: str) -> None:
+    """A call was not made: nothing of it counts any more."""
+    row = find_call(db, call_id)
+    if row is not None and row[0] != "settled":
+        book(db, undone(row))
+        db.execute("DELETE FROM calls WHERE id = ?", (call_id,))
 
 
 def expire(db: sqlite3.Cursor, now: float) -> int:
@@ -140,8 +153,8 @@ def expire(db: sqlite3.Cursor, now: float) -> int:
             amount = max((stake[3] for stake in stakes), default=0)
             db.execute("UPDATE meta SET value = value + 1 WHERE name = 'expired_holds'")
             db.execute("UPDATE meta SET value = value + ? WHERE name = 'expired_nano'", (amount,))
-        if state == "held" and keep:
-            db.execute("UPDATE calls SET state = 'kept', expires = ? WHERE id = ?", (now + REMEMBER_S, call_id))
+            after = ("kept" if keep else "expired", now + REMEMBER_S, call_id)
+            db.execute("UPDATE calls SET state = ?, expires = ? WHERE id = ?", after)
         else:
             db.execute("DELETE FROM calls WHERE id = ?", (call_id,))
     return len(ended)

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS counters (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS counters_by_end ON counters (until) WHERE until > 0;
 
--- state: 'held', 'kept' (expired and booked as spent) or 'settled'; stakes: JSON [[key, slot, until, amount], ...]
+-- state: 'held', 'expired' (given back, but still a call), 'kept' (expired and booked as spent) or 'settled'; stakes: JSON [[key, slot, until, amount], ...]
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,

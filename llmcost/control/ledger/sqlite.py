@@ -77,10 +77,12 @@ class SqliteLedger:
     def _reserve(self, request: Request) -> Reservation | Refusal:
         with self._file.writing() as db:
             now = self._begin(db)
-            known = db.execute("SELECT choice FROM calls WHERE id = ?", (request.call_id,)).fetchone()
+            known = db.execute("SELECT state, choice FROM calls WHERE id = ?", (request.call_id,)).fetchone()
+            if known is not None and known[0] in ("held", "settled"):
+                option = request.options[known[1]]
+                return Reservation(request.call_id, known[1], option, rows.states_of(db, option.counters))
             if known is not None:
-                option = request.options[known[0]]
-                return Reservation(request.call_id, known[0], option, rows.states_of(db, option.counters))
+                rows.take_back(db, request.call_id)
             refused_by: list[int] = []
             seen: list[tuple[State, ...]] = []
             for index, option in enumerate(request.options):
@@ -119,10 +121,7 @@ class SqliteLedger:
         """See the contract."""
         with self._file.writing() as db:
             self._begin(db)
-            row = rows.find_call(db, reservation.call_id)
-            if row is not None and row[0] == "held":
-                rows.book(db, [(*stake[:3], 0, -stake[3], -1) for stake in row[1]])
-                db.execute("DELETE FROM calls WHERE id = ?", (reservation.call_id,))
+            rows.take_back(db, reservation.call_id)
 
     def renew(self, reservation: Reservation) -> None:
         """See the contract."""
@@ -134,10 +133,10 @@ class SqliteLedger:
             if row is not None and row[0] == "held":
                 db.execute("UPDATE calls SET expires = ? WHERE id = ?", (expires, reservation.call_id))
                 return
-            kept = row is not None
+            kept = row is not None and row[0] == "kept"
             stakes = rows.stakes_of(reservation.option)
-            counts = 0 if reservation.verified else 1
-            rows.book(db, [(*stake[:3], -stake[3] if kept else 0, stake[3], counts) for stake in stakes])
+            counts = 0 if row is None and reservation.verified else 1
+            rows.book(db, rows.undone(row) + [(*stake[:3], 0, stake[3], counts) for stake in stakes])
             values = (reservation.call_id, "held", expires, kept, reservation.choice, json.dumps(stakes))
             db.execute(rows.SET_CALL, values)
 

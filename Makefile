@@ -99,7 +99,7 @@ bench: $(READY) ## benchmarks, as medians
 docs: $(READY) ## build the documentation, strictly, into site/
 	$(RUN) -m mkdocs build --strict --quiet
 
-stack-tools: ## build Prometheus, promtool, Jaeger, dashcheck and the renderer into a cache outside the checkout
+stack-tools: ## build the stack, dashcheck and the renderer into a cache outside the checkout
 	grafana/tools/get.sh
 
 dashboards: $(READY) ## the dashboards and alerts against a real Prometheus and Jaeger (make stack-tools first)
@@ -111,8 +111,8 @@ pictures: $(READY) ## draw the dashboards from a made-up day and keep the pictur
 e2e: $(READY) ## the tests with whole programs
 	$(PYTEST) -q -n $(WORKERS) tests/e2e $(PYTEST_ARGS)
 
-sdks: $(READY) ## the tests with real SDKs
-	$(PYTEST) -q -n $(WORKERS) tests/e2e/test_sdks.py tests/e2e/test_demo.py $(PYTEST_ARGS)
+sdks: $(READY) ## the tests with real SDKs and others' providers
+	$(PYTEST) -q -n $(WORKERS) tests/e2e/test_sdks.py tests/e2e/test_demo.py tests/e2e/test_providers_of_others.py $(PYTEST_ARGS)
 
 compat: .venv-openai2/.ready ## the same with openai 2 and anthropic 0.x, which use httpx
 	$(MAKE) sdks VENV=.venv-openai2
@@ -129,7 +129,7 @@ stack-up: stack-build $(READY) ## start the stack on loopback: OTLP at 4317 and 
 stack-down: $(READY) ## end what stack-up started
 	$(RUN) -m deploy down
 
-stack-test: stack-build $(READY) ## the tests with the real stack
+stack-test: stack-tools $(READY) ## the tests with the real stack
 	$(PYTEST) -q tests/stack $(PYTEST_ARGS)
 
 wheel: $(READY) ## build the wheel into dist/

@@ -10,10 +10,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from deploy.processes import NotBuilt, NotHealthy, Stack
+from deploy.processes import NotBuilt, NotHealthy, Stack, cache
 
-CACHE: Final = Path(os.environ.get("LLMCOST_STACK_CACHE") or Path.home() / ".cache" / "llmcost-stack")
-FOLDER: Final = CACHE / "run"
+FOLDER: Final = cache() / "run"
 STATE: Final = FOLDER / "processes.json"
 PATIENCE_S: Final = 20.0
 

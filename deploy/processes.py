@@ -19,6 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 
 HERE: Final = Path(__file__).resolve().parent
 CONFIGS: Final = HERE.parent / "collector-config"
+ALERTS: Final = HERE.parent / "grafana" / "alerts" / "prometheus.yaml"
 
 PORTS: Final[Mapping[str, int]] = {
     "OTLP_GRPC_PORT": 4317,
@@ -45,6 +46,12 @@ class NotBuilt(Exception):
 
 class NotHealthy(Exception):
     """A program ended, or did not come up; the text holds the end of its log."""
+
+
+def cache() -> Path:
+    """Where what was built is kept, as get.sh says."""
+    given = os.environ.get("LLMCOST_STACK_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llmcost-stack"
 
 
 def program(piece: str) -> Path:
@@ -121,9 +128,10 @@ class Stack:
         text = (HERE / "prometheus.yml").read_text(encoding="utf-8").replace("15s", self.scrape)
         for name, port in (("collector:8889", "METRICS_PORT"), ("collector:8888", "SELF_PORT")):
             text = text.replace(name, f"127.0.0.1:{self.ports[port]}")
-        alerts = HERE.parent / "grafana" / "alerts" / "prometheus.yaml"
-        text = text.replace("[rules.yaml, alerts.yaml]", f"[{HERE / 'rules.yaml'}, {alerts}]")
         (self.data / "prometheus.yml").write_text(text, encoding="utf-8")
+        for name, rules in (("rules.yaml", HERE / "rules.yaml"), ("alerts.yaml", ALERTS)):
+            quicker = rules.read_text(encoding="utf-8").replace('interval: "1m"', f"interval: {self.scrape}")
+            (self.data / name).write_text(quicker, encoding="utf-8")
         command = [
             str(program("prometheus")),
             f"--config.file={self.data / 'prometheus.yml'}",

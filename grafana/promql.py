@@ -99,6 +99,17 @@ def quantile(q: float, metric: Metric, *attributes: str, window: str = RATE) -> 
     return f"histogram_quantile({q:g}, {buckets}) >= 0"
 
 
+def pointing(expr: str, metric: Metric) -> str:
+    """The same answer, whose exemplars are those of a histogram and also those that a collector kept of it.
+
+    A collector that adds up deltas keeps the exemplar of a series' first call only. So ours hands the exemplars on by a
+    twin of the histogram (collector-config/local.yaml). No counter is below 0, so the last part takes nothing away;
+    but Prometheus looks for exemplars at every series that a query names.
+    """
+    twin = selector(semconv.EXEMPLARS_OF[metric.name], "_bucket")
+    return f"{expr} unless {twin} < 0"
+
+
 def mean(metric: Metric, *attributes: str, window: str = RANGE, where: Where = ANYWHERE) -> str:
     """The mean of a histogram's values within a window."""
     total = growth(selector(metric, "_sum", where), window, *attributes)

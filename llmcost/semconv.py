@@ -388,7 +388,20 @@ COLLECTOR_FAILED: Final = Metric(
 COLLECTOR_QUEUE_SIZE: Final = Metric(
     "otelcol_exporter_queue_size", "gauge", "{batches}", "Batches that wait in the collector.", ("exporter",)
 )
+EXEMPLARS_OF: Final = {
+    each.name: Metric(
+        f"{each.name}.exemplars",
+        "histogram",
+        each.unit,
+        f"What one export added to {each.name}; only its exemplars mean something.",
+        each.attributes,
+        each.buckets,
+    )
+    for each in (CALL_COST, OPERATION_DURATION)
+}
+"""The twins of histograms that the files of collector-config/ make, by the name of the metric."""
 METRICS_OF_OTHERS: Final = (
+    *EXEMPLARS_OF.values(),
     SDK_QUEUE_SIZE,
     SDK_SPANS_PROCESSED,
     COLLECTOR_RECEIVED,

@@ -8,7 +8,21 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import label
-from grafana.promql import FAILED, RANGE, RATE, equal, growth, like, mean, quantile, ratio, selector, share, speed
+from grafana.promql import (
+    FAILED,
+    RANGE,
+    RATE,
+    equal,
+    growth,
+    like,
+    mean,
+    pointing,
+    quantile,
+    ratio,
+    selector,
+    share,
+    speed,
+)
 from grafana.query import Prom
 from grafana.traceql import SCOPE, count, span
 from llmcost import semconv
@@ -22,13 +36,19 @@ _OUTPUT: Final = {semconv.TOKEN_TYPE: equal("output")}
 _REPEATED: Final = like("408|409|429|5..|.*rate_limit.*|.*overloaded.*|.*server_error.*|.*[Tt]imeout.*|.*[Cc]onnect.*")
 _NONE_FAILED: Final = "no call failed"
 
-P50: Final = Prom(quantile(0.5, semconv.OPERATION_DURATION), "p50", exemplars=True)
-P95: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION), "p95", exemplars=True)
-P99: Final = Prom(quantile(0.99, semconv.OPERATION_DURATION), "p99", exemplars=True)
+P50: Final = Prom(
+    pointing(quantile(0.5, semconv.OPERATION_DURATION), semconv.OPERATION_DURATION), "p50", exemplars=True
+)
+P95: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION), "p95")
+P99: Final = Prom(quantile(0.99, semconv.OPERATION_DURATION), "p99")
 P95_OF_MODEL: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION, _MODEL), _LEGEND)
 P95_NOW: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION, window=RANGE), "p95", "instant")
 DURATIONS: Final = Prom(
-    speed(selector(semconv.OPERATION_DURATION, "_bucket"), "le", window="$__interval"), "{{le}}", exemplars=True
+    pointing(
+        speed(selector(semconv.OPERATION_DURATION, "_bucket"), "le", window="$__interval"), semconv.OPERATION_DURATION
+    ),
+    "{{le}}",
+    exemplars=True,
 )
 
 FIRST_CHUNK_P50: Final = Prom(quantile(0.5, semconv.TIME_TO_FIRST_CHUNK, _MODEL), f"{_LEGEND} p50")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana.promql import quantile, selector, speed
+from grafana.promql import pointing, quantile, selector, speed
 from grafana.query import Prom
 from grafana.traceql import COSTLY, SCOPE, SHOWN, count, dear_traces, search, span, spend
 from llmcost import semconv
@@ -37,8 +37,10 @@ REPEATED: Final = search(f"{SCOPE} && {span(semconv.ATTEMPTS)} > 1", semconv.ATT
 OUTCOMES: Final = count(SCOPE, semconv.CALL_OUTCOME)
 
 CALL_COST: Final = Prom(
-    speed(selector(semconv.CALL_COST, "_bucket"), "le", window="$__interval"), "{{le}}", exemplars=True
+    pointing(speed(selector(semconv.CALL_COST, "_bucket"), "le", window="$__interval"), semconv.CALL_COST),
+    "{{le}}",
+    exemplars=True,
 )
-P50: Final = Prom(quantile(0.5, semconv.CALL_COST), "p50", exemplars=True)
-P95: Final = Prom(quantile(0.95, semconv.CALL_COST), "p95", exemplars=True)
-P99: Final = Prom(quantile(0.99, semconv.CALL_COST), "p99", exemplars=True)
+P50: Final = Prom(pointing(quantile(0.5, semconv.CALL_COST), semconv.CALL_COST), "p50", exemplars=True)
+P95: Final = Prom(quantile(0.95, semconv.CALL_COST), "p95")
+P99: Final = Prom(quantile(0.99, semconv.CALL_COST), "p99")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
@@ -15,6 +14,7 @@ from llmcost.calls import Call
 from llmcost.control import Standing
 from llmcost.exchange.admission import OPEN_SCOPES, Gate
 from llmcost.exchange.guard import guard
+from llmcost.processors.by_provider import ByProvider
 from llmcost.semconv import Metric
 
 _READ: Final = guard("metrics.budgets")
@@ -53,10 +53,7 @@ class BudgetMetrics:
             return
         self._of = provider
         if not type(provider).__module__.startswith(metrics.__name__):
-            shown = _shown.get(provider)
-            if shown is None:
-                shown = _shown[provider] = _Shown(provider)
-            shown.gate = self._gate
+            _shown.of(provider).gate = self._gate
 
 
 class _Shown:
@@ -96,7 +93,7 @@ class _Shown:
         ]
 
 
-_shown: Final[WeakKeyDictionary[metrics.MeterProvider, _Shown]] = WeakKeyDictionary()
+_shown: Final = ByProvider(_Shown)
 
 
 def _attributes(standing: Standing) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
@@ -19,6 +18,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from llmcost import semconv
 from llmcost.exchange.guard import internal_errors
+from llmcost.processors.by_provider import ByProvider
 from llmcost.semconv import Metric
 
 Attributes = dict[str, Any]
@@ -126,21 +126,19 @@ class Instruments:
         self._meter.create_observable_counter(metric.name, [callback], metric.unit, metric.help)
 
 
-_of_provider: Final[WeakKeyDictionary[metrics.MeterProvider, Instruments]] = WeakKeyDictionary()
+_instruments: Final = ByProvider(Instruments)
+"""Made once for each: the SDK ignores the callback of a counter made again."""
 
 
 def instruments_of(provider: metrics.MeterProvider) -> Instruments:
-    """The instruments of a meter provider, made once: the SDK ignores the callback of a counter made again."""
-    found = _of_provider.get(provider)
-    if found is None:
-        found = _of_provider.setdefault(provider, Instruments(provider))
-    return found
+    """The instruments of a meter provider."""
+    return _instruments.of(provider)
 
 
 def begin_anew() -> None:
     """Let all counters start from 0: for a forked child whose readers are cumulative, since what was counted before the
     fork is the parent's. Readers of deltas need no such thing, and would take it for a fall."""
-    for each in list(_of_provider.values()):
+    for each in _instruments.all():
         for sums in (each.cost, each.calls, each.tokens, each.tokens_cost, each.unpriced, each.unseen, each.anomalies):
             sums.begin_anew()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -100,6 +101,28 @@ def test_an_exemplar_leads_from_the_money_to_the_trace(newsroom: Ran) -> None:
     spans = until(lambda: newsroom.asking.trace(trace_id))
     call = next(each for each in map(tags, spans) if each.get(semconv.SEMANTIC_LABEL) == "content_generation")
     assert call[semconv.COST_TOTAL] == pytest.approx(value)
+
+
+def exemplars_of(running: Asking, asked: str, count: int) -> set[tuple[str, float]]:
+    """The exemplars of a query, as soon as there are so many."""
+    return until(lambda: set(running.exemplars(asked)), lambda got: len(got) == count)
+
+
+def test_each_program_has_an_exemplar_where_deltas_are_added_up(running: Asking, tmp_path: Path) -> None:
+    """The panel's query names the twin that keeps them: the series itself has that of its first call only."""
+    from grafana.promql import pointing, quantile
+
+    asked = pointing(quantile(0.5, semconv.CALL_COST), semconv.CALL_COST)
+    asked = re.sub(r"\$\w+", ".*", asked.replace("$__rate_interval", "1m").replace("$service", "again"))
+    app = write(tmp_path, "calls(1)\n")
+    for count in (1, 2):
+        observed(app, settings(running.stack.endpoint, "again", tmp_path / "store"))
+        found = exemplars_of(running, asked, count)
+        assert len(found) == count
+    traces = until(lambda: running.traces("again"), lambda got: len(got) == 2)
+    assert {trace_id for trace_id, _ in found} == {trace[0]["traceID"] for trace in traces}
+    assert [value for _, value in found] == pytest.approx([COST, COST])
+    assert running.value(asked) is not None
 
 
 def test_one_percent_head_sampling_leaves_the_money_exact(running: Asking, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-CACHE = Path(os.environ.get("LLMCOST_STACK_CACHE") or Path.home() / ".cache" / "llmcost-stack")
+from deploy.processes import cache
+
+CACHE = cache()
 
 
 def binary(name: str) -> Path:

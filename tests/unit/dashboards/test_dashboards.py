@@ -35,7 +35,7 @@ FUNCTIONS = {
         "sort_desc",
         "clamp_min",
     ),
-    *("scalar", "vector", "time", "timestamp", "by", "or", "offset", "bool", "absent"),
+    *("scalar", "vector", "time", "timestamp", "by", "or", "unless", "offset", "bool", "absent"),
 }
 every_dashboard = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 

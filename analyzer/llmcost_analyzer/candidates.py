@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from llmcost_analyzer import http, shapes
+from llmcost_analyzer import http, imported, shapes
 from llmcost_analyzer import passing as known
 from llmcost_analyzer.classes import PROPERTIES, decorator_names
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
-from llmcost_analyzer.index import value_names
+from llmcost_analyzer.index import held, value_names
 from llmcost_analyzer.values import Ref
 
 _MAKERS: Final = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
@@ -35,6 +35,7 @@ class Candidates:
         self._classes = evaluator.classes
         self._sinks = evaluator.sinks
         self._readers: dict[str, list[Ref]] | None = None
+        self._request_names = self._all_request_names()
 
     # --- where to begin -----------------------------------------------------------------------------------------
 
@@ -50,10 +51,26 @@ class Candidates:
 
     def of_values(self) -> Iterator[Call]:
         """Calls of variables, parameters and attributes, which may hold a function or a callable object."""
-        names = self._value_names()
+        shared, local = (
+            held(self._index),
+            {name for _, scope in self._index.all_scopes() for name in value_names(scope)},
+        )
         for name, calls in self._index.calls.items():
-            if name in names:
+            if name in shared:
                 yield from calls
+            elif name in local:
+                yield from (item for item in calls if self._is_local(*item))
+
+    def _is_local(self, ref: Ref, call: Expr) -> bool:
+        """Whether a call is that of a variable or parameter of the function, or of one around it."""
+        if call[1][0] != "name":
+            return False
+        at: Ref | None = ref
+        while at is not None:
+            if call[1][1] in value_names(self._index.scope(at)):
+                return True
+            at = self._index.parent(at)
+        return False
 
     def callable_objects(self) -> bool:
         """Whether the project imports an SDK whose objects are called themselves."""
@@ -70,15 +87,14 @@ class Candidates:
             if scope.decorators and decorator_names(scope) & self._sinks.decorator_names:
                 yield ref
 
-    def request_names(self) -> set[str]:
+    def request_names(self) -> frozenset[str]:
         """Last names of calls that are always looked at."""
-        names = set(self._sinks.last_names) | shapes.LAST_NAMES | set(http.UNKNOWN_SENDERS)
-        names |= {path.rsplit(".", 1)[-1] for path in http.SENDERS}
-        return names | {alias for name in names for alias in self._index.aliases.get(name, ())}
+        return self._request_names
 
-    def _value_names(self) -> set[str]:
-        """Names of variables, parameters and attributes that may hold something callable."""
-        return set(self._index.attributes).union(*(value_names(scope) for _, scope in self._index.all_scopes()))
+    def _all_request_names(self) -> frozenset[str]:
+        names = imported.last_names(self._sinks, imported.roots(self._index)) | shapes.LAST_NAMES
+        names |= set(http.UNKNOWN_SENDERS) | {path.rsplit(".", 1)[-1] for path in http.SENDERS}
+        return names | {alias for name in names for alias in self._index.aliases.get(name, ())}
 
     # --- from a function to its callers -------------------------------------------------------------------------
 

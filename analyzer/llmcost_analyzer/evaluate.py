@@ -33,8 +33,11 @@ from llmcost_analyzer.values import (
     in_turn,
 )
 
-_DEPTH: Final = 60
-"""How far a value is followed."""
+_DEPTH: Final = 400
+"""How far a value is followed. In a large project chains of 100 and more are usual; what is cut off here may stay
+unknown for all who ask later, so that the limit only keeps Python's stack from overflowing."""
+FRAMES: Final = 40 * _DEPTH
+"""Python's limit of recursion for that."""
 _MOST_VALUES: Final = 24
 """A name with more values than this is a general container; the first ones stand for it."""
 

@@ -7,14 +7,16 @@ The standard library's parser is used, not LibCST: facts need no whitespace, and
 from __future__ import annotations
 
 import ast
-import sys
 import warnings
 from collections.abc import Iterable
+from typing import Final
 
+from llmcost_analyzer.deep import deep_recursion
 from llmcost_analyzer.downlevel import downlevel
 from llmcost_analyzer.facts import Expr, FileFacts, Param, Scope, ScopeKind
 from llmcost_analyzer.reading import ExpressionReader
 
+_FRAMES: Final = 6000
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -45,13 +47,9 @@ def read_facts(path: str, source: str, module: str, *, is_package: bool) -> File
         is_package: whether the file is an ``__init__.py``.
     """
     tree = parse(source)
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, 6000))
-    try:
+    with deep_recursion(_FRAMES):
         reader = _Reader(path, module, is_package=is_package)
         reader.read(tree, source.count("\n") + 1)
-    finally:
-        sys.setrecursionlimit(limit)
     return reader.facts
 
 

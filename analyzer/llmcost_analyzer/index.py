@@ -181,3 +181,9 @@ def value_names(scope: Scope) -> set[str]:
         if any(expr is not None and expr[0] not in _NO_VALUES for expr in exprs):
             names.add(name)
     return names
+
+
+def held(index: Index) -> set[str]:
+    """Names under which a value can be had from elsewhere: attributes, and variables of modules and classes."""
+    tops = (scope for _, scope in index.all_scopes() if scope.kind in ("module", "class"))
+    return set(index.attributes).union(*(value_names(scope) for scope in tops))

@@ -80,9 +80,9 @@ def _callers(evaluator: Evaluator, ref: Ref, scope: Scope, owner: Ref | None) ->
         names += ["cls", *(evaluator.index.scope(r).name for r in (owner, *evaluator.classes.subclasses(owner)))]
     if owner is not None and scope.name in _CALLED:
         names += sorted(evaluator.index.made_as.get(evaluator.index.scope(owner).name, ()))
-    found = 0
+    found, ambiguous = 0, _ambiguous(evaluator, scope, owner)
     for caller, call in itertools.islice(_named_calls(evaluator, ref, names), _MOST_LOOKED_AT):
-        if caller != ref and _calls(evaluator, caller, call, ref, scope, owner):
+        if caller != ref and (not ambiguous or _calls(evaluator, caller, call, ref, owner)):
             yield caller, call
             found += 1
             if found >= _MOST_CALLERS:
@@ -105,10 +105,9 @@ def _unbound(evaluator: Evaluator, caller: Ref, call: Expr) -> bool:
     return any(isinstance(v, Class) for v in evaluator.value(caller, func[1]))
 
 
-def _calls(evaluator: Evaluator, caller: Ref, call: Expr, ref: Ref, scope: Scope, owner: Ref | None) -> bool:
-    """Whether a call with a fitting name is a call of this function."""
-    if not _ambiguous(evaluator, scope, owner):
-        return True
+def _calls(evaluator: Evaluator, caller: Ref, call: Expr, ref: Ref, owner: Ref | None) -> bool:
+    """Whether a call with the name of a function, which others have too, is a call of this one."""
+    scope = evaluator.index.scope(ref)
     values = evaluator.value(caller, call[1])
     for value in in_turn(values):
         if isinstance(value, Function) and value.ref == ref:

@@ -52,7 +52,7 @@ class Rests:
     heads: tuple[str, ...]
 
 
-def rests_on(index: Index, requests: set[str], heads: tuple[str, ...]) -> Rests:
+def rests_on(index: Index, requests: frozenset[str], heads: tuple[str, ...]) -> Rests:
     """What a finished graph rests on.
 
     Args:

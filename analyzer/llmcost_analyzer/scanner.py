@@ -14,7 +14,9 @@ from typing import Final
 from llmcost_analyzer import sinks
 from llmcost_analyzer.cache import Cache, fingerprint
 from llmcost_analyzer.callgraph import CallGraph, Node
+from llmcost_analyzer.deep import deep_recursion
 from llmcost_analyzer.entries import WRAPPER_LABEL, Callee, CallSite, Entry, Kind, Scan
+from llmcost_analyzer.evaluate import FRAMES
 from llmcost_analyzer.facts import FileFacts
 from llmcost_analyzer.hashes import source_hashes
 from llmcost_analyzer.index import Index
@@ -102,11 +104,6 @@ def _reused(sources: Sequence[Source], cache: Cache, kept: tuple[str, Scan] | No
     return result
 
 
-def _at(source: Source, stored: tuple[int, int, bytes] | None) -> Source:
-    """A file as it was when its facts were stored."""
-    return source if stored is None else replace(source, size=stored[0], mtime_ns=stored[1])
-
-
 def _scan(sources: Sequence[Source], cache: Cache, options: Options, progress: Progress) -> Scan:
     known = cache.known(sources)
     fresh = [source for source in sources if source.path not in known]
@@ -121,7 +118,8 @@ def _scan(sources: Sequence[Source], cache: Cache, options: Options, progress: P
         item = pickle.loads(made.get(source.path) or known[source.path])  # noqa: S301 - our own
         (facts if isinstance(item, FileFacts) else skipped).append(item)
     progress("resolving", 0, 1)
-    entries = _entries(facts, {source.path: source for source in sources}, cache)
+    with deep_recursion(FRAMES):
+        entries = _entries(facts, {source.path: source for source in sources}, cache)
     progress("resolving", 1, 1)
     return Scan(entries, skipped, len(facts), sum(item.lines for item in facts), len(fresh))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -104,8 +105,9 @@ class Sinks:
         self.by_argument: Mapping[str, str] = table["by_argument"]["kinds"]
         self._roots = self._made.roots() | self._functions.roots() | set(self.modules)
         self._root_heads = tuple(root.split("*")[0] for root in self._roots if "*" in root)
-        self.last_names = self._last_names()
-        """Last names of all requests of the table."""
+        self.paths = self._paths(rows, table)
+        """Paths that lead to a kind, by its name; a kind without is made by no package in particular."""
+        self.function_paths = frozenset(self._functions.all())
         self.decorator_names = frozenset(path.rsplit(".", 1)[-1] for path in table["decorators"])
         heads = (path.rsplit(".", 1)[-1] for path in table["functions"])
         self.function_heads = tuple(head.split("*")[0] for head in heads if "*" in head and not head.startswith("*"))
@@ -115,10 +117,17 @@ class Sinks:
         self.made = lru_cache(maxsize=65536)(self._made_uncached)
         self.function = lru_cache(maxsize=65536)(self._function_uncached)
 
-    def _last_names(self) -> frozenset[str]:
-        paths = {path for kind in self.kinds.values() for path in (*kind.calls, *kind.runs)}
-        paths |= {path for path in self._functions.all() if "*" not in path.rsplit(".", 1)[-1]}
-        return frozenset(path.rsplit(".", 1)[-1] for path in paths)
+    def _paths(self, rows: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, set[str]]:
+        paths: dict[str, set[str]] = defaultdict(set)
+        for name, row in rows.items():
+            for key in ("made_by", "types"):
+                paths[name].update(row.get(key, ()))
+        for key in ("modules", "results"):
+            for path, name in table[key].items():
+                paths[name].add(path)
+        for name in self.by_argument.values():
+            paths[name] |= self.factories
+        return {name: found for name, found in paths.items() if found}
 
     def starts_like_function(self, name: str) -> bool:
         """Whether a name may be that of a request whose last part is a pattern."""

@@ -134,7 +134,8 @@ class Gatherer:
         if isinstance(value, Text):
             self.found.add_text(value.text.replace(UNKNOWN_PART, " "))
         elif isinstance(value, Items):
-            for item in sorted(value.values, key=in_order)[:_MOST_ITEMS]:
+            texts = (item for item in value.values if not isinstance(item, Sdk))  # an SDK's object here is an answer
+            for item in sorted(texts, key=in_order)[:_MOST_ITEMS]:
                 self._behind(item, depth + 1)
         elif isinstance(value, Class):
             scope = self._index.scope(value.ref)

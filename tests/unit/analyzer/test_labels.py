@@ -61,3 +61,19 @@ def test_an_adapter_of_a_provider_has_no_task_of_its_own(tmp_path: Path) -> None
     assert entries["chat_completion_with_backoff"].label == "llm_wrapper"
     assert entries["send_message_to_model"].label == "llm_wrapper"
     assert entries["check_if_safe_prompt"].label == "moderation"
+
+
+ANSWERS = """
+def find_queries(question):
+    '''Search queries.'''
+    reply = client.responses.create(instructions="Write search queries for a web search engine.", input=question)
+    return reply, [1]
+def answer_letter(question):
+    reply, notes = find_queries(question)
+    return client.responses.create(instructions="Answer the question of a reader.", input=f"{question} {reply} {notes}")
+"""
+
+
+def test_the_prompt_behind_an_answer_is_not_the_prompt_of_who_uses_it(tmp_path: Path) -> None:
+    entries = found(tmp_path, {"app.py": HEAD + ANSWERS})
+    assert entries["answer_letter"].label == "question_answering"

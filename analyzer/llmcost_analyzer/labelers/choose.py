@@ -58,6 +58,8 @@ _GENERIC_FACTORS: Final = {"owner": 1.5, "module": 2.2, "function": 0.4, "packag
 """Where the function's own name says nothing, what is around it says more."""
 _GUESS: Final = 0.2
 """A rule's label below this confidence says less than the function's own name."""
+_GUESSES: Final = {"chat": 0.35}
+"""The same for single labels: the history of a chat is passed along to much that is no chat."""
 _NAMED: Final = 0.2
 """Confidence of a label that is the project's own name for the function."""
 _MOST_WORDS: Final = 4
@@ -174,7 +176,7 @@ def _signals(evidence: Evidence, scores: dict[str, _Score]) -> None:
     if _DOCUMENTS.search(evidence.params) and _QUESTION.search(evidence.params):
         scores["rag_synthesis"].add(2.5, "takes a question and documents")
     if re.search(r"\b(history|chat history|messages)\b", evidence.params):
-        scores["chat"].add(0.8, "takes a history")
+        scores["chat"].add(0.8, "takes a history", firm=False)
 
 
 def _retrieval(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str, float]) -> None:
@@ -223,7 +225,7 @@ def _best(scores: dict[str, _Score], evidence: Evidence) -> Choice:
     second = ranked[1][0] if len(ranked) > 1 else 0.0
     confidence = (1 - math.exp(-points / 5)) * (0.5 + 0.5 * (points - second) / points)
     own = _telling(evidence.function)
-    if own and confidence < _GUESS and not scores[label].firm:
+    if own and confidence < _GUESSES.get(label, _GUESS) and not scores[label].firm:
         return Choice(own, _NAMED, f"no rule is sure ({label}: {confidence:.2f}); named after the code")
     reasons = sorted(scores[label].reasons, reverse=True)[:3]
     return Choice(label, round(min(0.99, confidence), 2), "; ".join(dict.fromkeys(reason for _, reason in reasons)))

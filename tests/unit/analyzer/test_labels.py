@@ -77,3 +77,13 @@ def answer_letter(question):
 def test_the_prompt_behind_an_answer_is_not_the_prompt_of_who_uses_it(tmp_path: Path) -> None:
     entries = found(tmp_path, {"app.py": HEAD + ANSWERS})
     assert entries["answer_letter"].label == "question_answering"
+
+
+PASSED_ALONG = """
+def infer_urls(query, chat_history):
+    return client.responses.create(instructions="Which pages tell most of this?", input=[query, chat_history])
+"""
+
+
+def test_who_is_handed_the_history_of_a_chat_is_no_chat(tmp_path: Path) -> None:
+    assert found(tmp_path, {"app.py": HEAD + PASSED_ALONG})["infer_urls"].label == "urls"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import label
-from grafana.promql import RANGE, Where, by, equal, growth, selector
+from grafana.promql import RANGE, RATE, Where, by, equal, growth, selector
 from grafana.query import Prom
 from grafana.traceql import anomalies
 from llmcost import semconv
@@ -69,7 +69,7 @@ OPEN: Final = Prom(
     empty_when_healthy=_NO_INCIDENT,
 )
 BY_CAUSE: Final = Prom(
-    growth(_OPEN, "$__interval", semconv.ANOMALY_CAUSE),
+    growth(_OPEN, RATE, semconv.ANOMALY_CAUSE),
     f"{{{{{label(semconv.ANOMALY_CAUSE)}}}}}",
     empty_when_healthy=_NO_INCIDENT,
 )

@@ -44,9 +44,7 @@ P99: Final = Prom(quantile(0.99, semconv.OPERATION_DURATION), "p99")
 P95_OF_MODEL: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION, _MODEL), _LEGEND)
 P95_NOW: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION, window=RANGE), "p95", "instant")
 DURATIONS: Final = Prom(
-    pointing(
-        speed(selector(semconv.OPERATION_DURATION, "_bucket"), "le", window="$__interval"), semconv.OPERATION_DURATION
-    ),
+    pointing(speed(selector(semconv.OPERATION_DURATION, "_bucket"), "le"), semconv.OPERATION_DURATION),
     "{{le}}",
     exemplars=True,
 )

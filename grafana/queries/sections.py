@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import label
-from grafana.promql import RANGE, growth, ratio, selector, speed
+from grafana.promql import RANGE, RATE, growth, ratio, selector, speed
 from grafana.queries.spend import CALLS, COST
 from grafana.query import Prom
 from grafana.traceql import COSTLY, search, spend
@@ -24,7 +24,7 @@ SHARE_BARS: Final = Prom(f"sort_desc({growth(COST, RANGE, _LABEL)} / scalar({gro
 TREND: Final = Prom(f"3600 * {speed(COST, _LABEL)}", _LEGEND)
 CALL_TREND: Final = Prom(f"60 * {speed(CALLS, _LABEL)}", _LEGEND)
 CALL_COST: Final = Prom(ratio(speed(COST, _LABEL), speed(CALLS, _LABEL)), _LEGEND)
-HEAT: Final = Prom(f"sum by ({label(_LABEL)}) (increase({COST}[$__interval]))", _LEGEND)
+HEAT: Final = Prom(growth(COST, RATE, _LABEL), _LEGEND)
 BY_MODEL: Final = Prom(growth(COST, RANGE, _LABEL, semconv.REQUEST_MODEL), "spend", "table")
 BY_OPERATION: Final = Prom(
     growth(selector(semconv.COST), RANGE, semconv.OPERATION_NAME), f"{{{{{label(semconv.OPERATION_NAME)}}}}}", "instant"

@@ -37,7 +37,7 @@ REPEATED: Final = search(f"{SCOPE} && {span(semconv.ATTEMPTS)} > 1", semconv.ATT
 OUTCOMES: Final = count(SCOPE, semconv.CALL_OUTCOME)
 
 CALL_COST: Final = Prom(
-    pointing(speed(selector(semconv.CALL_COST, "_bucket"), "le", window="$__interval"), semconv.CALL_COST),
+    pointing(speed(selector(semconv.CALL_COST, "_bucket"), "le"), semconv.CALL_COST),
     "{{le}}",
     exemplars=True,
 )

@@ -10,15 +10,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from factories import a_call
-from opentelemetry.metrics import CallbackOptions, Observation
 
 from llmcost import semconv
 from llmcost.calls import NOT_BILLED, UNPRICED, Attribution, Call, Cost, Usage
-from llmcost.semconv import Metric
 
 STEP_S: Final = 60
 HOURS: Final = 24
@@ -76,6 +74,31 @@ BUSY: Final = 13.0
 """The busiest hour of the day."""
 
 
+_ATTRIBUTIONS: Final = {
+    each: Attribution(
+        each.label, "none" if each.label == semconv.UNTRACKED else "map", context={"tenant": each.service}
+    )
+    for each in SECTIONS
+}
+
+
+def refused(call: Call, budget: str) -> Call:
+    """The call as it ends where a budget does not let it pass."""
+    return replace(
+        call,
+        cost=NOT_BILLED,
+        usage=Usage(),
+        usage_estimated=False,
+        duration=0.0004,
+        status_code=402,
+        stream=False,
+        time_to_first_chunk=None,
+        error_type="llmcost_budget_exceeded",
+        budget_action="block",
+        budget_name=budget,
+    )
+
+
 def _pace(minute: int) -> float:
     return 0.25 + 0.75 * (1 + math.cos((minute / 60 - BUSY) / 24 * 2 * math.pi)) / 2
 
@@ -85,19 +108,20 @@ class Day:
     """The day's calls, minute by minute; the same for the same seed."""
 
     start_ns: int
+    incidents: bool = True
     source: random.Random = field(default_factory=lambda: random.Random(11))
     _number: int = 0
 
-    def minute(self, minute: int, blocked: bool) -> Iterator[tuple[str, Call]]:
+    def minute(self, minute: int) -> Iterator[tuple[str, Call]]:
         """The calls of a minute with the service that made them."""
         for section in SECTIONS:
             expected = section.calls * _pace(minute)
             for _ in range(int(expected) + (self.source.random() < expected % 1)):
                 self._number += 1
-                yield section.service, self._call(section, minute, blocked=blocked)
+                yield section.service, self._call(section, minute)
 
-    def _call(self, section: Section, minute: int, *, blocked: bool) -> Call:
-        dearer = section.label == "summarization" and minute in INCIDENT
+    def _call(self, section: Section, minute: int) -> Call:
+        dearer = self.incidents and section.label == "summarization" and minute in INCIDENT
         model = SONNET if dearer else section.model
         common: dict[str, Any] = {
             "started_ns": self.start_ns + (minute * 60 + self.source.randrange(60)) * NANO,
@@ -106,17 +130,10 @@ class Day:
             "request_model": model.name,
             "response_model": model.name,
             "server_address": model.host,
-            "attribution": Attribution(section.label, "none" if section.label == semconv.UNTRACKED else "map"),
+            "attribution": _ATTRIBUTIONS[section],
         }
-        if blocked and section.label == "research":
-            return a_call(
-                self._number,
-                **{**common, "cost": NOT_BILLED, "usage": Usage(), "duration": 0.0004, "status_code": 402},
-                error_type="llmcost_budget_exceeded",
-                budget_action="block",
-                budget_name="research a day",
-            )
-        if self.source.random() < (0.35 if model is SMALL and minute in OUTAGE else 0.004):
+        outage = self.incidents and model is SMALL and minute in OUTAGE
+        if self.source.random() < (0.35 if outage else 0.004):
             failed = {**common, "cost": NOT_BILLED, "usage": Usage(), "duration": 0.3, "status_code": 429}
             return a_call(self._number, **failed, error_type="rate_limit_exceeded")
         return self._answered(section, model, common)
@@ -166,32 +183,3 @@ def _cost(model: Model, usage: Usage, *, estimated: bool) -> Cost:
         {"input": given - read, "cache_read": read} if cached else {"input": given},
         {"output": taken - reasoning, "reasoning": reasoning} if reasoning else {"output": taken},
     )
-
-
-# --- gauges and counters of budgets, forecast and anomalies -----------------------------------------------------
-
-
-class Values:
-    """Values of one metric by attributes, shown to the SDK when it collects."""
-
-    def __init__(self, metric: Metric) -> None:
-        self.metric = metric
-        self._values: dict[tuple[str, ...], float] = {}
-
-    def set(self, value: float, *attributes: str) -> None:
-        """Set the value for attributes, in the order of the metric's row."""
-        self._values[attributes] = value
-
-    def add(self, value: float, *attributes: str) -> None:
-        """Add to the value for attributes."""
-        self._values[attributes] = self._values.get(attributes, 0.0) + value
-
-    def get(self, *attributes: str) -> float:
-        """The value for attributes, 0 where there is none."""
-        return self._values.get(attributes, 0.0)
-
-    def observe(self, _: CallbackOptions) -> Iterator[Observation]:
-        """What the SDK asks for."""
-        for attributes, value in self._values.items():
-            named = zip(self.metric.attributes, attributes, strict=True)
-            yield Observation(value, {name: each for name, each in named if each})

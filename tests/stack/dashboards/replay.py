@@ -12,25 +12,13 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.sdk.metrics import MeterProvider, TraceBasedExemplarFilter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
-from stack.dashboards.history import HOURS, INCIDENT, NANO, STEP_S, Day, Values
+from stack.dashboards.history import HOURS, NANO, STEP_S, Day, refused
+from stack.dashboards.world import World
 
-from llmcost import semconv
 from llmcost.calls import Call
 from llmcost.processors.metrics import MetricsSpanProcessor
+from llmcost.processors.sums import CallSums, Row
 
-GAUGES: Final = (
-    semconv.BUDGET_LIMIT,
-    semconv.BUDGET_SPENT,
-    semconv.BUDGET_RESERVED,
-    semconv.BUDGET_USED_RATIO,
-    semconv.FORECAST_COST,
-    semconv.FORECAST_EXCEED,
-)
-COUNTERS: Final = (semconv.BUDGET_DECISIONS, semconv.ANOMALIES)
-MONTH: Final = ("the month", "global", "", "monthly")
-RESEARCH: Final = ("research a day", "label", "research", "daily")
-SUPPORT: Final = ("support a day", "tenant", "", "daily")
-LIMITS: Final = {MONTH: 500.0, RESEARCH: 28.0, SUPPORT: 19.0}
 EXPORT_EVERY: Final = 2
 """Minutes between two exports."""
 
@@ -45,12 +33,6 @@ class Service:
         self.processor = MetricsSpanProcessor(self.provider)
         self._started: dict[tuple[str, str], int] = {}
         self._last_ns = 0
-        self.values = {metric.name: Values(metric) for metric in (*GAUGES, *COUNTERS)}
-        meter = self.provider.get_meter(semconv.SCOPE)
-        for metric in GAUGES:
-            meter.create_observable_gauge(metric.name, [self.values[metric.name].observe], metric.unit, metric.help)
-        for metric in COUNTERS:
-            meter.create_observable_counter(metric.name, [self.values[metric.name].observe], metric.unit, metric.help)
 
     def see(self, call: Call) -> None:
         """Show a call to the processor, as the flow does."""
@@ -104,18 +86,27 @@ class Replay:
         self.start_ns = end_ns - HOURS * 3600 * NANO
         self.day = Day(self.start_ns)
         self.services = {name: Service(name) for name in ("newsroom", "support-bot")}
+        self.world = World(self.start_ns / 1e9, _usual(self.start_ns), self.services["newsroom"].provider)
         self.total = 0.0
 
     def run(self) -> None:
         """Send the whole day."""
-        blocked = False
         for minute in range(HOURS * 60):
-            for name, call in self.day.minute(minute, blocked):
-                self.services[name].see(call)
-                self._book(name, call)
-            blocked = self._stand(minute)
+            now_ns = self.start_ns + (minute + 1) * STEP_S * NANO
+            for name, call in self.day.minute(minute):
+                self._take(name, call)
+            self.world.minute(now_ns / 1e9)
             if minute % EXPORT_EVERY == EXPORT_EVERY - 1 or minute < 2:
-                self._send(self.start_ns + (minute + 1) * STEP_S * NANO)
+                self._send(now_ns)
+
+    def _take(self, name: str, call: Call) -> None:
+        """Put a call before the budgets, and show to llmcost how it ended."""
+        verdict = self.world.ask(call)
+        if verdict.action == "block":
+            call = refused(call, next(each.budget for each in verdict.decisions if each.action == "block"))
+        self.world.see(call, verdict)
+        self.services[name].see(call)
+        self.total += call.cost.total or 0.0
 
     def _send(self, now_ns: int) -> None:
         for service in self.services.values():
@@ -124,41 +115,11 @@ class Replay:
             with urlopen(request, timeout=30) as answer:
                 assert answer.status < 300
 
-    def _book(self, name: str, call: Call) -> None:
-        self.total += call.cost.total or 0.0
-        spent = self.services["newsroom"].values[semconv.BUDGET_SPENT.name]
-        applies = {MONTH: True, RESEARCH: call.label == "research", SUPPORT: name == "support-bot"}
-        for which in (each for each, does in applies.items() if does):
-            spent.add(call.cost.total or 0.0, *which)
-        if call.budget_action == "block":
-            self.services[name].values[semconv.BUDGET_DECISIONS.name].add(1, RESEARCH[0], "block", "block")
 
-    def _stand(self, minute: int) -> bool:
-        """Publish how budgets and forecast stand; whether the section's budget is used up."""
-        values = self.services["newsroom"].values
-        for which, limit in LIMITS.items():
-            held = 0.02 + 0.03 * self.day.source.random()
-            used = (values[semconv.BUDGET_SPENT.name].get(*which) + held) / limit
-            values[semconv.BUDGET_LIMIT.name].set(limit, *which)
-            values[semconv.BUDGET_RESERVED.name].set(held, *which)
-            values[semconv.BUDGET_USED_RATIO.name].set(used, *which)
-            if used > 0.8 and minute % 3 == 0:
-                values[semconv.BUDGET_DECISIONS.name].add(1, which[0], "warn", "warn")
-        self._foresee(minute)
-        return values[semconv.BUDGET_SPENT.name].get(*RESEARCH) >= LIMITS[RESEARCH]
-
-    def _foresee(self, minute: int) -> None:
-        values = self.services["newsroom"].values
-        rise = 45 * max(0, min(minute, INCIDENT.stop) - INCIDENT.start) / len(INCIDENT)
-        width = 70 - minute / 60
-        scopes = (("global", "", 1.0), ("label", "summarization", 0.3), ("label", "research", 0.4))
-        for kind, which, scale in (*scopes, ("budget", MONTH[0], 1.0)):
-            for bound, shift in (("lower", -width), ("median", 0.0), ("upper", 1.3 * width)):
-                values[semconv.FORECAST_COST.name].set(scale * (410 + rise + shift), kind, which, bound)
-        values[semconv.FORECAST_EXCEED.name].set(min(0.95, 0.08 + rise / 120), MONTH[0])
-        reports = {INCIDENT.start + 12: "opened", INCIDENT.start + 40: "escalated", INCIDENT.stop + 20: "closed"}
-        if minute in reports:
-            severity = "medium" if reports[minute] == "opened" else "high"
-            values[semconv.ANOMALIES.name].add(1, "label", reports[minute], severity, "model")
-        if minute == HOURS * 60 - 90:
-            values[semconv.ANOMALIES.name].add(1, "global", "opened", "low", "calls")
+def _usual(start_ns: int) -> list[Row]:
+    """The sums of such a day without incidents."""
+    sums, day = CallSums(("tenant",)), Day(start_ns, incidents=False)
+    for minute in range(HOURS * 60):
+        for _, call in day.minute(minute):
+            sums.add(call)
+    return sums.drain()

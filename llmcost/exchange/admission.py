@@ -22,7 +22,8 @@ from llmcost.exchange.quoting import Quotes
 from llmcost.exchange.refusal import Refusal, refusal_of
 from llmcost.exchange.started import Started
 from llmcost.pricing import PriceBook
-from llmcost.providers import Endpoint, RequestFacts, scan
+from llmcost.providers import Endpoint, RequestFacts
+from llmcost.providers.wanted import load
 
 _MOST_KEPT: Final = 1_024
 _MOST_SEEN: Final = 200
@@ -243,9 +244,9 @@ def _trace_value() -> Mapping[str, str]:
 
 def _prompt_hash(endpoint: Endpoint, facts: RequestFacts) -> str | None:
     """Names the prompt without telling it: what is large in a request of this shape, whatever else is set."""
-    document = scan.load(facts.body)
+    document = load(facts.body)
     if not isinstance(document, dict):
         return None
-    names = [key[1:-1].decode() for key in endpoint.shape.request_bulk]
+    names = [key[1:-1].decode() for key in endpoint.shape.asked_in.bulk]
     text = json.dumps([[name, document[name]] for name in names if name in document], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

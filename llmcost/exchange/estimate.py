@@ -22,7 +22,7 @@ _PRIOR: Final = (CHARACTERS_PER_TOKEN, CHARACTERS_PER_TOKEN)
 _LAST: Final = 32
 _MODELS: Final = 256
 _EAGER: Final = 16
-_EVERY: Final = 16
+_EVERY: Final = 64
 _LEAST: Final = 0.05
 _SHORT: Final = 60
 
@@ -52,7 +52,7 @@ class TokenRates:
         """Take note of a call that states its usage.
 
         Measuring the text costs more than the rest of reading a call, so only the first calls of a model and then one
-        in 16 are measured.
+        in 64 are measured.
 
         Args:
             request: what was asked.

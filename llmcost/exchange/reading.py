@@ -9,6 +9,7 @@ from llmcost.exchange.wire import EVENT_LIMIT, Framing, Window, sniff
 from llmcost.providers import Endpoint, RequestFacts, ResponseFacts, paths, scan
 from llmcost.providers.patterns import text_pattern, watch_pattern
 from llmcost.providers.responses import Collector, large
+from llmcost.providers.wanted import load
 
 _FIRST_EVENTS: Final = 4
 """So many events are parsed for the model and the id, which some providers leave empty in the first."""
@@ -33,6 +34,7 @@ class Reading:
         "_complete",
         "_decided",
         "_framing",
+        "_headers",
         "_kept",
         "_kept_size",
         "_request",
@@ -40,7 +42,6 @@ class Reading:
         "_seen_size",
         "_shape",
         "_status",
-        "_type",
         "_window",
         "chunks",
         "done",
@@ -50,9 +51,8 @@ class Reading:
         self._shape = endpoint.shape
         self._request = request
         self._status = status
-        self._type = (headers.get("content-type") or "").lower()
+        self._headers = headers
         self._collector = Collector(endpoint.shape)
-        self._search = watch_pattern(endpoint.shape.stream.watch).search
         self._framing: Framing | None = None
         self._window: Window | None = Window()
         self._kept: list[bytes] = []
@@ -83,10 +83,11 @@ class Reading:
             self.feed(body)
 
     def _json_at_once(self, body: bytes) -> bool:
-        head = body[:64].lstrip()
-        if not head.startswith(b"{"):
-            return False
-        if self._type != "application/json" and sniff(head, self._type, lines=False) is not None:
+        if not body.startswith(b"{"):
+            head = body[:64].lstrip()
+            if not head.startswith(b"{"):
+                return False
+        if self._request.stream and sniff(body[:64].lstrip(), self._type(), lines=False) is not None:
             return False
         if not large(self._shape, body, self._collector, self._request.choices):
             return False
@@ -94,6 +95,9 @@ class Reading:
         self._window = None
         self._keep(body)
         return True
+
+    def _type(self) -> str:
+        return (self._headers.get("content-type") or "").lower()
 
     def _begin(self, chunk: bytes) -> None:
         """The first bytes that are not white space tell the framing; a plain JSON body waits for its end."""
@@ -111,7 +115,7 @@ class Reading:
         if not last and (not head or (len(head) < _SNIFF and head[:1] not in b"{[")):
             return False
         self._decided = True
-        made = sniff(head, self._type, lines=self._request.stream and self._shape.stream.lines)
+        made = sniff(head, self._type(), lines=self._request.stream and self._shape.stream.lines)
         if made is None and head[:1] != b"{":
             # Audio, plain text, HTML: nothing to read, and nothing to keep.
             self._window, self._complete = None, True
@@ -119,6 +123,7 @@ class Reading:
         if made is None:
             return False
         self._framing, self._window = made(), None
+        self._search = watch_pattern(self._shape.stream.watch).search
         self.feed(head)
         return True
 
@@ -131,7 +136,7 @@ class Reading:
             return
         if not self._watched(data) and (self.chunks > _FIRST_EVENTS or self._collector.named):
             return
-        document = scan.load(data)
+        document = self._shape.told_in.wanted.of(data)
         if document is None and len(data) >= EVENT_LIMIT // 2:
             self._piece(data)
             return
@@ -184,7 +189,7 @@ class Reading:
 
     def _broken(self, text: bytes) -> None:
         """A JSON body that is cut, too large to keep, or in truth a sequence of documents."""
-        lines = [scan.load(line) for line in text.split(b"\n") if line.strip()]
+        lines = [load(line) for line in text.split(b"\n") if line.strip()]
         if len(lines) > 1 and isinstance(lines[0], dict) and lines[0]:
             for document in lines:
                 self._collector.take(document)
@@ -201,7 +206,7 @@ class Reading:
 
     def output_characters(self) -> int:
         """Length of the answer's text as read so far, for estimates; worked out when asked for."""
-        texts = self._shape.stream.texts if self.chunks else self._shape.big.texts
+        texts = self._shape.stream.texts if self.chunks else self._shape.texts
         if not texts or not self._kept:
             return 0
         matches = text_pattern(texts).finditer(b"\n".join(self._kept))

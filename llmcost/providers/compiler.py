@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from llmcost.errors import ConfigError
 from llmcost.providers import paths
-from llmcost.providers.descriptor import Big, Fields, Heads, Provider, Route, Shape, StatedCost, Stream, Tally
+from llmcost.providers.descriptor import Fields, Heads, Provider, Route, Shape, StatedCost, Stream, Tally
 from llmcost.providers.functions import FUNCTIONS
 from llmcost.providers.paths import Path
+from llmcost.providers.scan import Skim
 from llmcost.providers.usage import FIELDS, UsageTable
+from llmcost.providers.wanted import Wanted
 
 REQUEST_FIELDS: Final = frozenset(
     {"model", "stream", "max_tokens", "temperature", "top_p", "choices", "service_tier", "include_usage"}
@@ -124,6 +126,7 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
     tallies = tuple(_tally(where, row) for row in table.get("tally", ()))
     costs = tuple(StatedCost(paths.parse(row["path"]), row.get("scale", 1.0)) for row in table.get("cost", ()))
     error = _fields(where, _table(where, table, "error"), ERROR_FIELDS)
+    told = tuple(_told(response, counts, tallies, costs, error))
     return Shape(
         name=name,
         operation=str(table.get("operation", "chat")),
@@ -131,10 +134,13 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         request=request,
         asks=Heads((name, path) for name, found in request.items() for path in found),
         request_defaults=_table(where, table, "request_defaults"),
-        request_bulk=_keys(table.get("request_bulk", ())),
-        request_tail=_keys(dict.fromkeys(str(path[0]) for found in request.values() for path in found)),
+        asked_in=Skim(
+            bulk=_keys(table.get("request_bulk", ())),
+            tail=_keys(dict.fromkeys(str(path[0]) for found in request.values() for path in found)),
+            wanted=Wanted(path for found in request.values() for path in found),
+        ),
         response=response,
-        tells=Heads(_told(response, counts, tallies, costs, error)),
+        tells=Heads(told),
         names=_table(where, table, "names"),
         usage=_usage(where, _table(where, table, "usage")),
         complete=table.get("complete"),
@@ -144,12 +150,13 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         tallies=tallies,
         costs=costs,
         function=FUNCTIONS[function] if function else None,
-        big=Big(
+        told_in=Skim(
             bulk=_keys(big.get("bulk", ())),
             tail=_keys(big.get("tail", ())),
             deep=tuple(word.encode() for word in big.get("deep", ())),
-            texts=tuple(big.get("texts", ())),
+            wanted=Wanted(_read_in(told, tallies, error, stream)),
         ),
+        texts=tuple(big.get("texts", ())),
         stream=_stream(where, stream),
         error=error,
         refusal=_table(where, table, "refusal"),
@@ -195,6 +202,19 @@ def _told(
     yield from (("tallies", tally.path) for tally in tallies)
     yield from (("costs", cost.path) for cost in costs)
     yield from (("error", path) for path in error.get("mark", ()))
+
+
+def _read_in(
+    told: Iterable[tuple[str, Path]], tallies: Iterable[Tally], error: Fields, stream: Mapping[str, Any]
+) -> Iterator[Path]:
+    """All that is looked at in a response: what it tells, what items are counted by, what an error says of itself."""
+    yield from (path for name, path in told if name != "tallies")
+    for tally in tallies:
+        inside = [path for path, _ in tally.where] + ([tally.sum] if tally.sum is not None else [])
+        yield from ((*tally.path, *path) for path in inside or [()])
+    yield from (path for name in ("type", "code") for path in error.get(name, ()))
+    if stream.get("end_path"):
+        yield paths.parse(stream["end_path"])
 
 
 def _usage(where: str, table: Mapping[str, Any]) -> UsageTable:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from llmcost.providers.functions import Function
 from llmcost.providers.paths import Path
+from llmcost.providers.scan import Skim
 from llmcost.providers.usage import UsageTable
 
 Fields = Mapping[str, tuple[Path, ...]]
@@ -75,17 +76,6 @@ class StatedCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Big:
-    """How a large JSON body is read without parsing it: the member that is skipped, the members after it, and words
-    that force a full parse. ``texts`` are the keys of the answer's text, as in :class:`Stream`."""
-
-    bulk: tuple[bytes, ...] = ()
-    tail: tuple[bytes, ...] = ()
-    deep: tuple[bytes, ...] = ()
-    texts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Stream:
     """Which events of a stream are parsed: those with a watched key that is not null, and the end marks.
 
@@ -107,6 +97,8 @@ class Shape:
     Attributes:
         needs: keys that a request must have where the host is unknown.
         asks: by outermost key of a request, the facts that may stand there; ``tells`` the same of a response.
+        asked_in: what is read of a request's JSON; ``told_in`` the same of a response.
+        texts: keys of the answer's text in a whole response, counted for estimates.
         names: by field, text for values that a provider may send as numbers.
         usage: fields of ``Usage`` from keys of the usage object.
         complete: a key of the usage object that makes it replace an earlier one of the stream as a whole.
@@ -122,8 +114,7 @@ class Shape:
     request: Fields = field(default_factory=dict)
     asks: Heads = field(default_factory=Heads)
     request_defaults: Mapping[str, Any] = field(default_factory=dict)
-    request_bulk: tuple[bytes, ...] = ()
-    request_tail: tuple[bytes, ...] = ()
+    asked_in: Skim = field(default_factory=Skim)
     response: Fields = field(default_factory=dict)
     tells: Heads = field(default_factory=Heads)
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -135,7 +126,8 @@ class Shape:
     asked: Mapping[str, str] = field(default_factory=dict)
     costs: tuple[StatedCost, ...] = ()
     function: Function | None = None
-    big: Big = Big()
+    told_in: Skim = field(default_factory=Skim)
+    texts: tuple[str, ...] = ()
     stream: Stream = Stream()
     error: Fields = field(default_factory=dict)
     refusal: Mapping[str, Any] = field(default_factory=dict)

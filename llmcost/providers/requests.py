@@ -101,7 +101,7 @@ def with_stream(facts: RequestFacts, stream: bool) -> RequestFacts:
 
 
 def _document(shape: Shape, body: bytes) -> Mapping[str, Any]:
-    return (scan.members(body, shape.request_bulk, shape.request_tail, ()) or {}) if body else {}
+    return (scan.members(body, shape.asked_in) or {}) if body else {}
 
 
 def _form(shape: Shape, body: bytes) -> dict[str, Any]:

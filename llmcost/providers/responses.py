@@ -12,6 +12,7 @@ from llmcost.providers.descriptor import Shape, Tally
 from llmcost.providers.functions import Counts, Stated, number
 from llmcost.providers.requests import RequestFacts
 from llmcost.providers.usage import build, merge
+from llmcost.providers.wanted import load
 
 _INSTEAD_OF_TOKENS: Final = frozenset({"input_seconds", "input_characters"})
 """What a response also tells, but bills only where it does not count tokens."""
@@ -278,19 +279,19 @@ def _asked_for(usage: Usage, request: RequestFacts) -> Usage:
 def large(shape: Shape, body: bytes, collector: Collector, choices: int | None) -> bool:
     """Read a JSON body, the large ones by scanning. Tells whether it was a complete object."""
     several = choices is not None and choices > 1
-    document = scan.members(body, () if several else shape.big.bulk, shape.big.tail, shape.big.deep)
+    document = scan.members(body, shape.told_in, whole=several)
     if document is None:
-        parsed = scan.load(body)
+        parsed = load(body)
         if isinstance(parsed, list):
             for item in parsed:
                 collector.take(item)
             return True
         return False
     collector.take(document)
-    if collector.finished or len(body) <= scan.SMALL or not shape.big.bulk:
+    if collector.finished or len(body) <= scan.SMALL or not shape.told_in.bulk:
         return True
-    at = body.find(shape.big.bulk[0], 0, scan.WINDOW)
-    if at >= 0 and shape.big.bulk[0][1:-1].decode() not in document:
+    at = body.find(shape.told_in.bulk[0], 0, scan.WINDOW)
+    if at >= 0 and shape.told_in.bulk[0][1:-1].decode() not in document:
         for path in shape.response.get("finish_reasons", ()):
             reason = scan.value_near(body, f'"{path[-1]}"'.encode(), at) if "*" in path else None
             if reason:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from llmcost.providers import scan
 from llmcost.providers.matching import Endpoint, clean, unquoted
 from llmcost.providers.paths import Path
 from llmcost.providers.patterns import pattern
+from llmcost.providers.wanted import load
 
 _PREFIX: Final = "models/"
 _IN_PATH: Final = "model"
@@ -61,7 +61,7 @@ def with_model(endpoint: Endpoint, target: str, body: bytes, model: tuple[str, s
 
 
 def _in_body(endpoint: Endpoint, body: bytes, model: tuple[str, str]) -> bytes | None:
-    document = scan.load(body) if body.startswith(b"{") else None
+    document = load(body) if body.startswith(b"{") else None
     if not isinstance(document, dict):
         return None
     changed = [_put(document, path, model) for path in endpoint.shape.request.get("model", ())]

@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+from llmcost.providers.wanted import Wanted, load
 
 SMALL: Final = 3_000
 """Bodies up to this size are parsed whole: that is as fast as scanning."""
@@ -25,42 +28,34 @@ _TRIES: Final = 6
 _NEAR: Final = 512
 _VALUE: Final = re.compile(rb'\s*:\s*(?:"([^"\\]{1,80})"|(\d{1,9}))')
 _decoder: Final = json.JSONDecoder()
-_scan: Final = _decoder.raw_decode
 
 
-def load(data: bytes) -> Any:
-    """The parsed JSON, or None where it is none. Never raises on odd input."""
-    try:
-        if data.startswith(b"{"):
-            # ``json.loads`` first guesses the encoding and looks for white space, as long as a small body takes.
-            text = data.decode()
-            found, end = _scan(text)
-            if end == len(text):
-                return found
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None
+@dataclass(frozen=True, slots=True)
+class Skim:
+    """What is read of a JSON object.
 
-
-def members(body: bytes, bulk: Sequence[bytes], tail: Sequence[bytes], deep: Sequence[bytes]) -> dict[str, Any] | None:
-    """The outermost members of a JSON object, without the bulk of a large one.
-
-    Args:
-        body: the text of the object.
-        bulk: quoted keys of members to skip, such as ``"data"``.
+    Attributes:
+        bulk: quoted keys of members that are skipped in a large object, such as ``"data"``.
         tail: quoted keys that are wanted and may stand behind the bulk.
         deep: words whose presence means that the bulk must be read too.
+        wanted: what is built of a small object, and of a large one that can't be skipped through.
     """
-    if len(body) > SMALL and bulk and not any(word in body for word in deep):
-        found = _around(body, bulk, tail)
+
+    bulk: tuple[bytes, ...] = ()
+    tail: tuple[bytes, ...] = ()
+    deep: tuple[bytes, ...] = ()
+    wanted: Wanted = field(default_factory=Wanted)
+
+
+def members(body: bytes, skim: Skim, *, whole: bool = False) -> dict[str, Any] | None:
+    """The wanted members of a JSON object; ``whole`` reads the bulk of a large one too."""
+    if len(body) > SMALL and skim.bulk and not whole and not any(word in body for word in skim.deep):
+        found = _around(body, skim.bulk, skim.tail)
         if found is not None:
             return found
     if len(body) > WHOLE_LIMIT:
         return None
-    document = load(body)
+    document = skim.wanted.of(body)
     return document if isinstance(document, dict) else None
 
 

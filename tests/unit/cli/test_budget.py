@@ -26,7 +26,7 @@ from llmcost.runtime import price_book
 
 NANO = 10**9
 SETTINGS = """
-ledger = "sqlite:.llmcost/ledger.db?wait_ms=2000"
+ledger = "sqlite:.llmcost/ledger.db?wait_ms=20000"
 
 [[budgets]]
 name = "service"

@@ -94,9 +94,9 @@ def test_a_search_inside_the_bulk_is_counted() -> None:
 
 
 def test_members_gives_up_on_what_is_no_object() -> None:
-    assert scan.members(b"[1, 2]", (), (), ()) is None
-    assert scan.members(b'{"a": 1', (), (), ()) is None
-    assert scan.members(b"[" * 100_000, (), (), ()) is None
+    assert scan.members(b"[1, 2]", scan.Skim()) is None
+    assert scan.members(b'{"a": 1', scan.Skim()) is None
+    assert scan.members(b"[" * 100_000, scan.Skim()) is None
 
 
 def test_a_large_request_is_read_from_both_ends() -> None:

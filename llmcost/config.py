@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmcost import semconv
 from llmcost.checking import AnomalySettings, checked
-from llmcost.errors import ConfigError
+from llmcost.errors import ConfigError, reason
 
 if TYPE_CHECKING:
     from llmcost.control import Budget
@@ -132,7 +132,7 @@ def _parse(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         if path.name == "pyproject.toml":
             return {}
-        raise ConfigError(f"{path}: {exc}") from None
+        raise ConfigError(f"{path}: {reason(exc)}") from None
     if path.name != "pyproject.toml":
         return document
     tools = document.get("tool", {})

@@ -61,3 +61,8 @@ class BudgetExceeded(LLMCostError):
     def __init__(self, message: str, refusal: object = None) -> None:
         super().__init__(message)
         self.refusal = refusal
+
+
+def reason(exc: Exception) -> str:
+    """What an exception says, for a line that already names the file: no errno, and not the name once more."""
+    return exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from llmcost.errors import SemanticMapError
+from llmcost.errors import SemanticMapError, reason
 from llmcost_analyzer.entries import WRAPPER_LABEL, Entry
 
 MAP_NAME: Final = "semantic_map.json"
@@ -66,7 +66,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as exc:
-        raise SemanticMapError(f"{path}: {exc}") from None
+        raise SemanticMapError(f"{path}: {reason(exc)}") from None
     if not isinstance(document, dict) or not all(isinstance(value, dict) for value in document.values()):
         raise SemanticMapError(f"{path}: expected an object of files with objects of functions")
     return document
@@ -239,7 +239,7 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
                 part.write_text(text, encoding="utf-8")
                 part.replace(path)
     except OSError as exc:
-        raise SemanticMapError(f"{folder}: {exc.strerror or exc}") from None
+        raise SemanticMapError(f"{folder}: {reason(exc)}") from None
 
 
 def set_by_hand(folder: Path, key: Key, label: str) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from llmcost.errors import reason
+
 MAX_BYTES: Final = 2_000_000
 """Larger files are data or generated; they are reported and skipped."""
 MAX_LINE: Final = 20_000
@@ -214,7 +216,7 @@ def read_text(source: Source) -> str | Skipped:
     try:
         data = source.disk.read_bytes()
     except OSError as exc:
-        return Skipped(source.path, f"cannot be read ({exc.strerror or exc})")
+        return Skipped(source.path, f"cannot be read ({reason(exc)})")
     try:
         text = _decode(data)
     except (UnicodeDecodeError, SyntaxError, LookupError) as exc:

@@ -16,7 +16,7 @@ from llmcost.calls import Call
 from llmcost.cli import CLEAN, FINDINGS
 from llmcost.cli import options as o
 from llmcost.control import Budget, MapModels, budgets_of, enforced, simulate
-from llmcost.errors import ConfigError
+from llmcost.errors import ConfigError, reason
 from llmcost.pricing import PriceBook
 from llmcost.report.budgets import show_simulation
 from llmcost.runtime import price_book
@@ -66,7 +66,7 @@ def _policy(path: Path | None, prices: PriceBook) -> tuple[Budget, ...]:
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-            raise ConfigError(f"--policy: {path}: {exc}") from None
+            raise ConfigError(f"--policy: {path}: {reason(exc)}") from None
         table = document.get("tool", {}).get("llmcost", document)
         budgets = budgets_of(table.get("budgets", []), MapModels(prices), f"{path}: budgets")
     if not budgets:

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from llmcost import config, sections, signals
-from llmcost.errors import LLMCostError
+from llmcost.errors import LLMCostError, PriceMapError
 from llmcost.exchange.clients import TABLE
 from llmcost.pricing.lock import LOCK_FILE, mismatch
 from llmcost.report.words import plain, plural
@@ -163,11 +163,14 @@ def _prices(around: Surroundings) -> Iterator[Finding]:
         prices = price_book(around.settings).map
         meta = prices.meta
         age = (around.now.date() - date.fromisoformat(meta.date)).days
-        pinned = mismatch(around.folder.root / LOCK_FILE, prices)
     except (LLMCostError, ValueError) as exc:
         fix = "correct price_map, or LLMCOST_PRICE_MAP" if around.settings.price_map else "llmcost prices update"
         yield Finding("prices", False, str(exc), fix)
         return
+    try:
+        pinned = mismatch(around.folder.root / LOCK_FILE, prices)
+    except PriceMapError as exc:  # the map itself is read; its lock file is not
+        pinned = str(exc)
     if pinned is not None:
         yield Finding("prices", False, pinned, "llmcost prices pin, or put the pinned map back")
     text = f"prices of {meta.date} ({plain(meta.source)} {plain(meta.version)}), {plural(max(age, 0), 'day')} old"

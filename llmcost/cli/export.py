@@ -18,7 +18,7 @@ import typer
 from llmcost.calls import Call
 from llmcost.cli import CLEAN, FINDINGS
 from llmcost.cli import options as o
-from llmcost.errors import ConfigError
+from llmcost.errors import ConfigError, reason
 from llmcost.report.csv import cell
 from llmcost.report.words import plural
 from llmcost.store.listing import all_calls, flat
@@ -70,7 +70,7 @@ def _target(out: Path | None) -> Iterator[TextIO]:
         with out.open("w", encoding="utf-8", newline="") as target:
             yield target
     except OSError as exc:
-        raise ConfigError(f"--out: {out}: {exc.strerror}") from None
+        raise ConfigError(f"--out: {out}: {reason(exc)}") from None
 
 
 def _with_progress(found: Iterator[Call], total: int, out: Path | None) -> Iterable[Call]:

@@ -16,7 +16,7 @@ from llmcost import config
 from llmcost.calls import Call, Cost, Usage
 from llmcost.cli import CLEAN, FINDINGS
 from llmcost.cli import options as o
-from llmcost.errors import ConfigError, StoreError
+from llmcost.errors import ConfigError, StoreError, reason
 from llmcost.pricing import PriceBook
 from llmcost.report.words import plain, plural
 from llmcost.runtime import price_book
@@ -117,7 +117,7 @@ def _calls(path: Path, reader: Reader, done: Imported) -> Iterator[Call]:
                     if call is not None:
                         yield call
     except (OSError, UnicodeDecodeError, ConfigError) as exc:
-        raise ConfigError(f"{path}: {exc}") from None
+        raise ConfigError(f"{path}: {reason(exc)}") from None
 
 
 def _opened(path: Path) -> AbstractContextManager[TextIO]:
@@ -143,7 +143,7 @@ def _write(found: Iterator[Call], folder: StoreFolder, done: Imported) -> None:
         spool.close()
         folded = fold(folder)
     except (OSError, sqlite3.Error) as exc:
-        raise StoreError(f"{folder.root}: {exc}") from None
+        raise StoreError(f"{folder.root}: {reason(exc)}") from None
     done.calls, done.repeated = folded.calls, folded.repeated
 
 

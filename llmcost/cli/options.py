@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 from llmcost import config
-from llmcost.errors import ConfigError, StoreError
+from llmcost.errors import ConfigError, StoreError, reason
 from llmcost.report.words import plain
 from llmcost.store.database import reading
 from llmcost.store.dimensions import DIMENSIONS, SAME
@@ -144,8 +144,10 @@ def opened(option: Path | None) -> Iterator[sqlite3.Connection]:
         fold(folder)
     except (OSError, sqlite3.Error) as exc:
         if not folder.database.exists():
-            raise StoreError(f"{folder.root}: {exc}") from None
-        print(f"llmcost: the newest calls are not shown: {folder.root} cannot be written ({exc})", file=sys.stderr)
+            raise StoreError(f"{folder.root}: {reason(exc)}") from None
+        print(
+            f"llmcost: the newest calls are not shown: {folder.root} cannot be written ({reason(exc)})", file=sys.stderr
+        )
     with reading(folder) as connection:
         yield connection
 

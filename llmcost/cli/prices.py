@@ -16,7 +16,7 @@ from llmcost.cli import CLEAN, FINDINGS
 from llmcost.cli import options as o
 from llmcost.cli import price_tables as tables
 from llmcost.cli.options import console
-from llmcost.errors import MissingExtra, PriceMapError, StoreError, UnknownModel
+from llmcost.errors import MissingExtra, PriceMapError, StoreError, UnknownModel, reason
 from llmcost.pricing import LOCAL_FILE, LOCK_FILE, PriceBook, PriceRequest, Receipt, billed_tier
 from llmcost.pricing.lock import mismatch, pin
 from llmcost.pricing.pricemap import SNAPSHOT, PriceMap, compare, only_needed, pack, read, read_litellm
@@ -183,7 +183,7 @@ def _write(target: Path, data: bytes) -> None:
         partial.write_bytes(data)
         partial.replace(target)
     except OSError as exc:
-        raise PriceMapError(f"{target}: {exc}") from None
+        raise PriceMapError(f"{target}: {reason(exc)}") from None
 
 
 def _meta(prices: PriceMap) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from llmcost.cli import options as o
-from llmcost.errors import ConfigError, StoreError
+from llmcost.errors import ConfigError, StoreError, reason
 from llmcost.report.words import plural
 from llmcost.store.database import writing
 from llmcost.store.filters import moment
@@ -40,7 +40,7 @@ def prune(
         with writing(folder) as connection:
             result = _with_progress(connection, before)
     except (OSError, sqlite3.Error) as exc:
-        raise StoreError(f"{folder.database}: {exc}") from None
+        raise StoreError(f"{folder.database}: {reason(exc)}") from None
     if as_json:
         print(json.dumps({"calls": result.calls, "names": result.names, "bytes": result.bytes}))
     else:

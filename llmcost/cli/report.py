@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from llmcost.cli import options as o
-from llmcost.errors import ConfigError
+from llmcost.errors import ConfigError, reason
 from llmcost.report.build import Question, build
 from llmcost.report.model import Report
 from llmcost.store.query import Spend
@@ -63,7 +63,7 @@ def _show(answer: Report, as_json: bool, as_csv: bool, html: Path | None) -> Non
         try:
             html.write_text(render(answer), encoding="utf-8")
         except OSError as exc:
-            raise ConfigError(f"--html: {html}: {exc.strerror}") from None
+            raise ConfigError(f"--html: {html}: {reason(exc)}") from None
         print(f"Written to {html}", file=sys.stderr)
     else:
         from llmcost.report.terminal import render as show

@@ -43,7 +43,7 @@ def _table(found: Stats) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, title=None)
     digits = decimals(nano_dollars(found.cost))
     rows = (
-        ("Cost", f"{money(nano_dollars(found.cost))} in {plural(found.days, 'day')}{whose}"),
+        ("Cost", f"{_sum(found, found.cost)} in {plural(found.days, 'day')}{whose}"),
         ("Calls", f"{found.calls:,}, {plural(found.errors, 'error')}, {found.unpriced:,} of unknown cost"),
         ("A call", f"{_amount(found.average)} average, {_amount(found.p95)} p95"),
         (
@@ -52,11 +52,16 @@ def _table(found: Stats) -> Table:
         ),
         ("Sections", _dearest(found.by_label, digits)),
         ("Models", _dearest(found.by_model, digits)),
-        ("A day", f"{money(nano_dollars(found.cost / found.days), digits)} on average"),
+        ("A day", f"{_sum(found, found.cost / found.days, digits)} on average"),
     )
     for name, value in rows:
         table.add_row(Text(name, "bold"), Text(value))
     return table
+
+
+def _sum(found: Stats, usd: float, digits: int | None = None) -> str:
+    """A sum of calls, which is unknown where the cost of none of them is known."""
+    return UNKNOWN if found.average is None else money(nano_dollars(usd), digits)
 
 
 def _amount(usd: float | None) -> str:

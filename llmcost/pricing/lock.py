@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from llmcost.errors import PriceMapError
+from llmcost.errors import PriceMapError, reason
 from llmcost.pricing.pricemap import PriceMap
 
 log: Final = logging.getLogger("llmcost")
@@ -42,7 +42,7 @@ def mismatch(path: Path, prices: PriceMap) -> str | None:
         pinned = json.loads(path.read_text(encoding="utf-8"))
         wanted, source = pinned["sha256"], f"{pinned['source']} {pinned['version']}"
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise PriceMapError(f"{path}: not a price lock file: {exc}") from None
+        raise PriceMapError(f"{path}: not a price lock file: {reason(exc)}") from None
     if wanted == digest(prices):
         return None
     return f"{path}: prices are pinned to {source}, but {prices.meta.source} {prices.meta.version} is in use"

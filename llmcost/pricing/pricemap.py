@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from llmcost.errors import PriceMapError
+from llmcost.errors import PriceMapError, reason
 from llmcost.pricing import entries
 from llmcost.pricing.entries import Entries, Entry
 
@@ -81,7 +81,7 @@ def read(path: Path) -> PriceMap:
             return PriceMap(known[1], _origin(known[0]))
         document = json.loads(text)
     except (OSError, EOFError, zlib.error, ValueError) as exc:
-        raise PriceMapError(f"{path}: {exc}") from None
+        raise PriceMapError(f"{path}: {reason(exc)}") from None
     if not isinstance(document, dict):
         raise PriceMapError(f"{path}: not a price map: a table of models is needed")
     meta = document.get("meta")

@@ -16,6 +16,7 @@ from stores import filled
 from llmcost.cli import checks, main
 from llmcost.cli.checks import CHECKS, Finding, Surroundings
 from llmcost.config import Config
+from llmcost.pricing.lock import LOCK_FILE
 from llmcost.store.paths import StoreFolder
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -182,3 +183,14 @@ def test_the_command_says_all_and_its_exit_code_is_1_where_something_is_found(
     assert "-> llmcost scan" in text.getvalue()
     monkeypatch.setattr(checks, "CHECKS", ())
     assert main(["doctor"], io.StringIO()) == 0
+
+
+def test_a_lock_file_that_cannot_be_read_is_told_as_such_beside_the_age_of_the_prices(tmp_path: Path) -> None:
+    surroundings = around(tmp_path)
+    lock = surroundings.folder.root / LOCK_FILE
+    lock.parent.mkdir()
+    lock.write_text("not json")
+    broken, age = said(checks._prices, surroundings)
+    assert (broken.ok, broken.fix) == (False, "llmcost prices pin, or put the pinned map back")
+    assert "prices.lock: not a price lock file" in broken.message
+    assert "days old" in age.message

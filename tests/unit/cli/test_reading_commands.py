@@ -189,3 +189,29 @@ def test_a_terminal_s_colour_can_be_switched_off(store: StoreFolder, monkeypatch
     assert "\x1b[" in answer("report", "--store", str(store.root))[1]
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[3" not in answer("report", "--store", str(store.root))[1]
+
+
+def test_sums_of_calls_whose_cost_is_not_known_are_no_zero_in_stats(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "unpriced", [a_call(1, cost=None)])
+    lines = answer("stats", "--days", "36500", "--store", str(folder.root))[1].splitlines()
+    assert lines[0].split()[:2] == ["Cost", "-"]
+    assert lines[-1].split() == ["A", "day", "-", "on", "average"]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("import", "nosuch.csv"),
+        ("prices", "update", "--from", "nosuch.csv"),
+        ("budget", "simulate", "--policy", "nosuch.csv"),
+        ("export", "--out", "nosuch.csv/out.csv"),
+        ("report", "--html", "nosuch.csv/out.html"),
+    ],
+)
+def test_a_file_that_cannot_be_opened_is_named_once_and_without_errno(command: tuple[str, ...]) -> None:
+    code, out, err = answer(*command)
+    assert (code, out) == (2, "")
+    assert err.endswith("No such file or directory\n")
+    assert err.count("nosuch.csv") == 1
+    assert "Errno" not in err

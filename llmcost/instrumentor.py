@@ -194,7 +194,8 @@ def log_call(
         model: the model, as the price map knows it.
         call_type: the kind of work, such as ``embedding``.
         operation: what was asked for, as in ``gen_ai.operation.name``; derived from the call type.
-        estimated_cost: USD that budgets are asked for; by default what such calls usually cost.
+        estimated_cost: USD that the call costs at most, which budgets hold until it ends; by default what such calls
+            usually cost. A strict budget refuses a call without it.
 
     Raises:
         BudgetExceeded: when the block is entered and a budget says no.

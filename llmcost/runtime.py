@@ -106,7 +106,7 @@ class Runtime:
                 self.observers.add(BudgetMetrics(gate, meter_provider))
         unasked.add(self.observers)
         engine.events = self.outlook.events if self.outlook is not None else None
-        self.call_log = CallLog(_recorder(engine, config, unasked))
+        self.call_log = CallLog(_recorder(engine, config, self.observers))
         self.observers.add(self.call_log)
         self._carriers = (ThreadContext(sections.inherit), LabelEntry(sections.semantic_map, sections.inherit))
         if config.http_spans == "on":
@@ -297,7 +297,7 @@ def _recorder(engine: Engine, config: Config, observe: FanOut) -> Recorder:
         now_ns=clock.now_ns,
         clock=clock.monotonic,
         run_id=config.run_id,
-        refusal=engine.gate.refusal if engine.gate is not None else None,
+        gate=engine.gate,
     )
 
 

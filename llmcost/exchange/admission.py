@@ -14,12 +14,11 @@ from opentelemetry import trace
 
 from llmcost.calls import Attribution, Call, nano_dollars
 from llmcost.control import ALLOWED, UNPRICED, Admission, Controller, Decision, Quote, Verdict
-from llmcost.control.policy import most_severe
 from llmcost.control.values import asker_of, values_of
 from llmcost.exchange.asking import Asking, in_thread, under_asyncio
+from llmcost.exchange.by_hand import give_way
 from llmcost.exchange.held import Books, Held, cost_of
 from llmcost.exchange.quoting import Quotes
-from llmcost.exchange.refusal import Refusal, refusal_of
 from llmcost.exchange.started import Started
 from llmcost.pricing import PriceBook
 from llmcost.providers import Endpoint, RequestFacts
@@ -29,6 +28,9 @@ _MOST_KEPT: Final = 1_024
 _MOST_SEEN: Final = 200
 OPEN_SCOPES: Final = frozenset({"label", "model", "provider", "agent", "workflow", "call_type"})
 """Scopes whose values may stand in metrics: they name code and models. Users, sessions and other ids never do."""
+
+_BY_HAND: Final = Quote("priced", 1, None, "estimated_cost")
+"""A call of which nothing is said. At least a nano-dollar: what costs nothing passes a used-up budget."""
 
 DecisionCounts = Counter[tuple[str, str, str]]
 """How often each budget said what: by its name, its action, and what it would have done in mode ``block``."""
@@ -69,6 +71,7 @@ class Gate:
             rewritable: whether another model can be put into its request.
         """
         self.books.settler.start()
+        give_way()
         endpoint, facts, attribution = started.endpoint, started.request, started.attribution
         model, at = facts.model or "", started.at_ns / 1e9
         admission = Admission(
@@ -91,31 +94,31 @@ class Gate:
         admission = Admission(call.id, call.started_ns / 1e9, model, values, depth=_depth(attribution))
         return self.books.book(admission, cost_of(call))
 
-    def refusal(self, call: Call, estimated_cost: float | None = None) -> Refusal | None:
-        """Why a call that is about to be made out of the flow's sight must not be; None where it may. Holds nothing.
+    def logged(self, call: Call, estimated_cost: float | None = None) -> Asking:
+        """The question that a call puts which is made out of the flow's sight, and told by hand.
 
         Args:
             call: what is known of it.
-            estimated_cost: USD; by default what 99 of 100 such calls cost.
+            estimated_cost: USD that it costs at most. Without it the call holds what such calls usually cost, and
+                nothing bounds it.
         """
+        self.books.settler.start()
         attribution, model = call.attribution, call.request_model or ""
+        quote = _BY_HAND if estimated_cost is None else _bounded(nano_dollars(estimated_cost))
         values = self._values_of(attribution, model, call.provider, call.operation)
-        # At least a nano-dollar: what costs nothing passes a used-up budget.
-        usual = self.controller.estimator.guess(attribution.label, model, 1)
-        amount = usual if estimated_cost is None else nano_dollars(estimated_cost)
-        decisions = self.controller.status.judged({**values, "model": model}, amount)
-        action = most_severe(decision.action for decision in decisions)
-        return refusal_of(Verdict(action, decisions=decisions), call.id) if action == "block" else None
+        depth = _depth(attribution)
+        admission = Admission(call.id, call.started_ns / 1e9, model, values, quote, depth=depth, rewritable=False)
+        return Asking(admission, self.ask, self.ask_async, ALLOWED)
 
     def _quote_for(self, endpoint: Endpoint, facts: RequestFacts, at: float) -> Callable[[str], Quote]:
         return lambda model: self._quotes.of(endpoint, facts, model, at)
 
-    def held(self, call_id: str, started: Started, verdict: Verdict) -> Held:
-        """The call as the budgets let it pass, or did not."""
+    def held(self, call_id: str, model: str | None, verdict: Verdict) -> Held:
+        """The call as the budgets let it pass, or did not. ``model`` is the one asked for."""
         for decision in verdict.decisions:
             self.decisions[decision.budget, decision.action, decision.would] += 1
         self.books.tell(verdict.warnings)
-        return Held(self.books, call_id, verdict, started.request.model if verdict.model is not None else None)
+        return Held(self.books, call_id, verdict, model if verdict.model is not None else None)
 
     def ask(self, admission: Admission) -> Verdict:
         """Ask in this thread. What this process has spent but not booked yet refuses no call of its own."""
@@ -230,6 +233,10 @@ class _Late:
         self._gone = True
         if self._verdict is not None:
             self._controller.release(self._verdict)
+
+
+def _bounded(nano: int) -> Quote:
+    return Quote("priced", nano, nano)
 
 
 def _depth(attribution: Attribution) -> int:

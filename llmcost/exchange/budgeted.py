@@ -46,7 +46,7 @@ def budgeted(sending: Sending, started: Started, opened: Open) -> Flow:
     if asking is not None:
         verdict = yield asking
     with _ADMIT:
-        held = gate.held(call_id, started, verdict)
+        held = gate.held(call_id, started.request.model, verdict)
         if verdict.model is not None:
             started = _rewritten(sending, started, verdict.model)
         now = engine.clock.monotonic()

@@ -109,8 +109,17 @@ class Held:
         controller, verdict = self._books.controller, self.verdict
         self._books.settler.do(lambda: controller.release(verdict))
 
-    def told(self) -> dict[str, Any]:
-        """For the record, what the budgets were told: a replay of the call can then tell them the same."""
+    def said(self) -> dict[str, Any]:
+        """For the record: what the budgets said, and what they were told. A replay can then tell them the same."""
+        verdict = self.verdict
+        answer = {
+            "budget_action": verdict.action,
+            "budget_name": verdict.budget,
+            "requested_model": self.requested_model,
+        }
+        return {**answer, **self._told()}
+
+    def _told(self) -> dict[str, Any]:
         ticket = self.verdict.ticket
         if ticket is None:
             return {}

@@ -61,14 +61,11 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
         adopted=not span.own,
         metered=span.metered,
         usage_estimated=estimated,
-        requested_model=None if held is None else held.requested_model,
-        budget_action="allow" if held is None else held.verdict.action,
-        budget_name=None if held is None else held.verdict.budget,
         run_id=engine.options.run_id,
         trace_id=span.trace_id,
         span_id=span.span_id,
         parts=parts,
-        **({} if held is None else held.told()),
+        **({} if held is None else held.said()),
     )
 
 

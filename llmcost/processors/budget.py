@@ -10,7 +10,7 @@ from llmcost.exchange.admission import Gate
 
 
 class BudgetSpanProcessor(SpanProcessor):
-    """Settles calls that came by the second door or were logged by hand, and no others: the flow settles its own.
+    """Settles calls that came by the second door, and no others: the flow settles its own, and so does ``log_call``.
 
     Args:
         gate: the budgets.

@@ -9,18 +9,20 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from opentelemetry import trace
-from opentelemetry.context import Context, create_key, get_current
+from opentelemetry.context import Context, get_current
 
 from llmcost.calls import NO_USAGE, NOT_BILLED, UNATTRIBUTED, UNPRICED, Attribution, Call, Cost, Outcome, Usage
 from llmcost.errors import BudgetExceeded
-from llmcost.exchange.asking import in_thread
+from llmcost.exchange.by_hand import OPEN, ToldByHand
 from llmcost.exchange.guard import guard
 from llmcost.sections.scope import KEY, Placed, current
 
 if TYPE_CHECKING:
-    from llmcost.exchange.refusal import Refusal
+    from llmcost.control import Verdict
+    from llmcost.exchange.admission import Gate
+    from llmcost.exchange.asking import Asking
+    from llmcost.exchange.held import Held
 
-_OPEN: Final = create_key("llmcost.logged_call")
 _OPERATIONS: Final = {"embedding": "embeddings"}
 """The operation that a call type tells of; any other is a ``chat``."""
 
@@ -37,7 +39,7 @@ class Recorder:
         now_ns: Unix time in nanoseconds.
         clock: seconds that only grow.
         run_id: id of this run of the program.
-        refusal: from a call and its estimated cost to what a budget says against it; None where there are no budgets.
+        gate: puts calls before the budgets; None where there are none.
     """
 
     observe: Callable[[Call], object]
@@ -47,10 +49,10 @@ class Recorder:
     now_ns: Callable[[], int]
     clock: Callable[[], float]
     run_id: str | None = None
-    refusal: Callable[[Call, float | None], Refusal | None] | None = None
+    gate: Gate | None = None
 
 
-class LoggedCall:
+class LoggedCall(ToldByHand):
     """A call that is being logged: a block, sync or async, in which the call is made.
 
     A call that a hook sees inside the block is the same call: the hook records it, with what it knows, under the
@@ -68,6 +70,7 @@ class LoggedCall:
         self._completed = False
         self._placed: Placed | None = None
         self._began = 0.0
+        self._held: Held | None = None
         self.adopted = False
 
     def complete(
@@ -101,7 +104,9 @@ class LoggedCall:
 
     def __enter__(self) -> Self:
         self._begin(sys._getframe(1))
-        self._refuse(self._refusal())
+        asking = self._asking()
+        if asking is not None:
+            self._admitted(asking.now())
         return self
 
     def __exit__(
@@ -111,7 +116,14 @@ class LoggedCall:
 
     async def __aenter__(self) -> Self:
         self._begin(sys._getframe(1))
-        self._refuse(None if self._recorder.refusal is None else await in_thread(self._refusal))
+        asking = self._asking()
+        if asking is not None:
+            try:
+                verdict = await asking.later()
+            except BaseException:  # the task was cancelled: the block is not entered, and so never left
+                self._leave()
+                raise
+            self._admitted(verdict)
         return self
 
     async def __aexit__(
@@ -124,7 +136,7 @@ class LoggedCall:
             scope = current(frame)
             if self._call_type is not None:
                 scope = scope.derive(call_type=self._call_type)
-            self._placed = Placed({KEY: scope, _OPEN: self})
+            self._placed = Placed({KEY: scope, OPEN: self})
             started = self._recorder.now_ns()
             self._began = self._recorder.clock()
             span = trace.get_current_span().get_span_context()
@@ -137,27 +149,52 @@ class LoggedCall:
                 span_id=trace.format_span_id(span.span_id) if span.is_valid else None,
             )
 
-    def _refusal(self) -> Refusal | None:
+    def _asking(self) -> Asking | None:
         with guard("log_call"):
-            ask = self._recorder.refusal
-            return None if ask is None else ask(self._call, self._estimated_cost)
+            gate = self._recorder.gate
+            return None if gate is None else gate.logged(self._call, self._estimated_cost)
         return None
 
-    def _refuse(self, refusal: Refusal | None) -> None:
-        """Record and raise what a budget says against the call."""
-        if refusal is None:
-            return
-        self._call = replace(self._call, budget_action="block", budget_name=refusal.budget)
-        exceeded = BudgetExceeded(refusal.message, refusal)
-        self._end(exceeded)
-        raise exceeded
+    def _admitted(self, verdict: Verdict) -> None:
+        """Keep what the call holds; record a refused one, and raise what a budget says against it."""
+        with guard("log_call"):
+            gate = self._recorder.gate
+            if gate is not None:
+                self._held = gate.held(self._call.id, self._call.request_model, verdict)
+                self._held.waited = self._recorder.clock() - self._began
+                self._call = replace(self._call, **self._held.said())
+        if verdict.action == "block":
+            from llmcost.exchange.refusal import refusal_of  # with the budgets: only where there are some
+
+            refusal = refusal_of(verdict, self._call.id)
+            exceeded = BudgetExceeded(refusal.message, refusal)
+            self._end(exceeded)
+            raise exceeded
+
+    def give_way(self) -> None:
+        """A hook sees this call, and holds for it."""
+        held = self._held
+        if held is not None:
+            held.settle(self._call, sent=False)
+
+    def _leave(self) -> None:
+        if self._placed is not None:
+            self._placed.remove()
 
     def _end(self, exc: BaseException | None) -> None:
         with guard("log_call"):
-            if self._placed is not None:
-                self._placed.remove()
-            if not self.adopted:
-                self._recorder.observe(self._finished(exc))
+            self._leave()
+            if self.adopted:
+                self.give_way()
+                return
+            call = self._finished(exc)
+            if self._held is not None:
+                self._held.settle(call)
+            elif self._recorder.gate is not None:
+                self._recorder.gate.book(call)
+            alone = Placed({OPEN: None})  # a call told in the block of another is not that one
+            self._recorder.observe(call)
+            alone.remove()
 
     def _finished(self, exc: BaseException | None) -> Call:
         call = self._call
@@ -206,7 +243,8 @@ class CallLog:
             model: the model, as the price map knows it.
             call_type: the kind of work, such as ``embedding``.
             operation: what was asked for, as in ``gen_ai.operation.name``; derived from the call type.
-            estimated_cost: USD that budgets are asked for; by default what such calls usually cost.
+            estimated_cost: USD that the call costs at most, which budgets hold until it ends; by default what such
+                calls usually cost. A strict budget refuses a call without it.
         """
         call = Call(
             id="",
@@ -224,6 +262,6 @@ class CallLog:
     def observe(self, call: Call, context: Context | None = None) -> None:  # noqa: ARG002 - that it was is enough
         """Take note of a call that a hook saw."""
         for where in (get_current(), context):
-            logged = None if where is None else where.get(_OPEN)
+            logged = None if where is None else where.get(OPEN)
             if isinstance(logged, LoggedCall):
                 logged.adopted = True

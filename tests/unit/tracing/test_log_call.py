@@ -135,3 +135,11 @@ def _frame() -> FrameType:
     import sys
 
     return sys._getframe(0)
+
+
+def test_a_call_told_in_the_block_of_another_is_another(log_call: CallLog, seen: Seen) -> None:
+    with log_call(provider="x", model="y") as outer:
+        with log_call(provider="x", model="z") as inner:
+            inner.complete(cost=1)
+        outer.complete(cost=2)
+    assert [made.cost.total for made in seen.calls] == [1, 2]

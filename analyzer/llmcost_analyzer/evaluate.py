@@ -33,9 +33,9 @@ from llmcost_analyzer.values import (
     in_turn,
 )
 
-_DEPTH: Final = 400
-"""How far a value is followed. In a large project chains of 100 and more are usual; what is cut off here may stay
-unknown for all who ask later, so that the limit only keeps Python's stack from overflowing."""
+_DEPTH: Final = 100
+"""How far a value is followed. Chains of 60 are usual in a large project, and what is cut off here may stay unknown for
+all who ask later. Beyond 100, code that goes round in circles costs several times as much and nothing more is found."""
 FRAMES: Final = 40 * _DEPTH
 """Python's limit of recursion for that."""
 _MOST_VALUES: Final = 24

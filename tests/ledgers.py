@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 import socket
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,6 +99,16 @@ def new_server() -> RedisServer:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     return RedisServer(Path(tempfile.mkdtemp(prefix="ledger-redis-")), port)
+
+
+@contextlib.contextmanager
+def running_server() -> Iterator[RedisServer]:
+    """A server for the time of a block; its folder goes with it."""
+    server = new_server()
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(server.folder, ignore_errors=True)
 
 
 def memory_bench(_: Path, __: Callable[[], RedisServer]) -> Bench:

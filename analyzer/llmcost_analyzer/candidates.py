@@ -6,7 +6,7 @@ item), or where it has the name of a function that is known to reach a model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from llmcost_analyzer import http, imported, shapes
@@ -51,23 +51,23 @@ class Candidates:
 
     def of_values(self) -> Iterator[Call]:
         """Calls of variables, parameters and attributes, which may hold a function or a callable object."""
-        shared, local = (
-            held(self._index),
-            {name for _, scope in self._index.all_scopes() for name in value_names(scope)},
-        )
+        shared = held(self._index)
+        names = {ref: value_names(scope) for ref, scope in self._index.all_scopes()}
+        local: set[str] = set().union(*names.values())
         for name, calls in self._index.calls.items():
             if name in shared:
                 yield from calls
             elif name in local:
-                yield from (item for item in calls if self._is_local(*item))
+                yield from ((ref, call) for ref, call in calls if self._is_local(ref, call, names))
 
-    def _is_local(self, ref: Ref, call: Expr) -> bool:
-        """Whether a call is that of a variable or parameter of the function, or of one around it."""
+    def _is_local(self, ref: Ref, call: Expr, names: Mapping[Ref, set[str]]) -> bool:
+        """Whether a call is that of a variable or parameter of the function, or of one around it. ``names`` are those
+        of each scope."""
         if call[1][0] != "name":
             return False
         at: Ref | None = ref
         while at is not None:
-            if call[1][1] in value_names(self._index.scope(at)):
+            if call[1][1] in names[at]:
                 return True
             at = self._index.parent(at)
         return False

@@ -83,11 +83,10 @@ class Reading:
             self.feed(body)
 
     def _json_at_once(self, body: bytes) -> bool:
-        if not body.startswith(b"{"):
-            head = body[:64].lstrip()
-            if not head.startswith(b"{"):
-                return False
-        if self._request.stream and sniff(body[:64].lstrip(), self._type(), lines=False) is not None:
+        head = body[:64].lstrip()
+        if not head.startswith(b"{"):
+            return False
+        if self._request.stream and sniff(head, self._type(), lines=False) is not None:
             return False
         if not large(self._shape, body, self._collector, self._request.choices):
             return False

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledgers import BENCHES, Bench, RedisServer, new_server
+from ledgers import BENCHES, Bench, RedisServer, running_server
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
-    server = new_server()
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(server.folder, ignore_errors=True)
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(params=sorted(BENCHES))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from ledgers import BENCHES, Bench, RedisServer, new_server
+from ledgers import BENCHES, Bench
 
 from llmcost.control.ledger import Counter, Ledger, Option, Refusal, Request, Reservation
 
@@ -166,14 +165,6 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.ledgers[0].expired().holds == self.expired
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    one = new_server()
-    one.start()
-    yield one
-    one.stop()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(BENCHES))
 def test_any_interleaving_keeps_the_sums(name: str, request: pytest.FixtureRequest) -> None:
@@ -181,7 +172,7 @@ def test_any_interleaving_keeps_the_sums(name: str, request: pytest.FixtureReque
 
         def make() -> Bench:
             folder = Path(folders.enter_context(tempfile.TemporaryDirectory()))
-            return BENCHES[name](folder, lambda: request.getfixturevalue("server"))
+            return BENCHES[name](folder, lambda: request.getfixturevalue("redis_server"))
 
         machine = type("Machine", (LedgerMachine,), {"make": staticmethod(make)})
         run_state_machine_as_test(

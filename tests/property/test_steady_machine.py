@@ -11,7 +11,7 @@ import contextlib
 import copy
 import itertools
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from ledgers import BENCHES, Bench, RedisServer, new_server
+from ledgers import BENCHES, Bench
 
 from llmcost.control.ledger import Bucket, Counter, Entry, Ledger, LedgerFailure, Option, Request, Reservation
 from llmcost.control.ledger.leases import LeasedLedger
@@ -230,14 +230,6 @@ class SteadyMachine(RuleBasedStateMachine):
         assert (booked.nano, booked.calls) == (self.spent, self.calls)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    one = new_server()
-    one.start()
-    yield one
-    one.stop()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("leased", [False, True], ids=["steady", "leased"])
 @pytest.mark.parametrize("name", ["sqlite", "redis"])
@@ -246,7 +238,7 @@ def test_any_interleaving_keeps_the_sums(name: str, leased: bool, request: pytes
 
         def make() -> Bench:
             folder = Path(folders.enter_context(tempfile.TemporaryDirectory()))
-            return BENCHES[name](folder, lambda: request.getfixturevalue("server"))
+            return BENCHES[name](folder, lambda: request.getfixturevalue("redis_server"))
 
         machine = type("Machine", (SteadyMachine,), {"make": staticmethod(make), "leased": leased})
         run_state_machine_as_test(

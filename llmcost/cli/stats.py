@@ -41,9 +41,10 @@ def stats(
 def _table(found: Stats) -> Table:
     whose = "" if found.user_id is None else f" of {plain(found.user_id)}"
     table = Table(box=None, show_header=False, pad_edge=False, title=None)
-    digits = decimals(nano_dollars(found.cost))
+    digits = decimals(None if found.cost is None else nano_dollars(found.cost))
+    a_day = None if found.cost is None else found.cost / found.days
     rows = (
-        ("Cost", f"{_sum(found, found.cost)} in {plural(found.days, 'day')}{whose}"),
+        ("Cost", f"{_sum(found.cost)} in {plural(found.days, 'day')}{whose}"),
         ("Calls", f"{found.calls:,}, {plural(found.errors, 'error')}, {found.unpriced:,} of unknown cost"),
         ("A call", f"{_amount(found.average)} average, {_amount(found.p95)} p95"),
         (
@@ -52,22 +53,21 @@ def _table(found: Stats) -> Table:
         ),
         ("Sections", _dearest(found.by_label, digits)),
         ("Models", _dearest(found.by_model, digits)),
-        ("A day", f"{_sum(found, found.cost / found.days, digits)} on average"),
+        ("A day", f"{_sum(a_day, digits)} on average"),
     )
     for name, value in rows:
         table.add_row(Text(name, "bold"), Text(value))
     return table
 
 
-def _sum(found: Stats, usd: float, digits: int | None = None) -> str:
-    """A sum of calls, which is unknown where the cost of none of them is known."""
-    return UNKNOWN if found.average is None else money(nano_dollars(usd), digits)
+def _sum(usd: float | None, digits: int | None = None) -> str:
+    return "unknown" if usd is None else money(nano_dollars(usd), digits)
 
 
 def _amount(usd: float | None) -> str:
     return UNKNOWN if usd is None else small_money(nano_dollars(usd))
 
 
-def _dearest(usd_by_name: Mapping[str, float], digits: int) -> str:
+def _dearest(usd_by_name: Mapping[str, float | None], digits: int) -> str:
     pairs = list(usd_by_name.items())[:3]
-    return ", ".join(f"{plain(name)} {money(nano_dollars(usd), digits)}" for name, usd in pairs) or UNKNOWN
+    return ", ".join(f"{plain(name)} {_sum(usd, digits)}" for name, usd in pairs) or UNKNOWN

@@ -19,11 +19,11 @@ NO_MAP: Final = "No semantic map: all calls are untracked. Run `llmcost scan`."
 _TRUST_OF_STATUS: Final = {
     "priced": "exact",
     "explicit": "exact",
-    "not_billed": "exact",
-    "counted_elsewhere": "exact",
     "estimated": "estimated",
     "partial": "partial",
     "zero_listed": "zero_listed",
+    "not_billed": "not_billed",
+    "counted_elsewhere": "counted_elsewhere",
 }
 """What a cost status says about trust; any other status counts as unpriced."""
 
@@ -95,8 +95,8 @@ def _row(group: Group, money: int, tail: int | None) -> Row:
     sums = group.sums
     return Row(
         key=group.key,
-        nano=sums.nano if sums.priced else None,
-        share=sums.nano / money if money else 0.0,
+        nano=sums.due,
+        share=None if sums.due is None else sums.due / money if money else 0.0,
         calls=sums.calls,
         unpriced=sums.unpriced,
         average=round(sums.nano / sums.priced) if sums.priced else None,
@@ -156,4 +156,4 @@ def _remarks(question: Question, trust: Trust, unpriced: int) -> list[str]:
 
 
 def _days(spend: Spend) -> tuple[Day, ...]:
-    return tuple(Day(group.key, group.sums.nano, group.sums.calls) for group in spend.by("day"))
+    return tuple(Day(group.key, group.sums.due, group.sums.calls) for group in spend.by("day"))

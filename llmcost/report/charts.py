@@ -10,9 +10,8 @@ from typing import Final
 
 from llmcost.calls import NANO
 from llmcost.report.model import Day, Trust
-from llmcost.report.words import money, plural
+from llmcost.report.words import TRUST_WORDS, money, plural
 
-TRUST_CLASSES: Final = ("exact", "estimated", "partial", "zero_listed", "unpriced")
 _FEWEST_COLUMNS: Final = 14
 """Days that a chart has room for at least, so that few days are no huge bars."""
 _LONGEST: Final = 1_000
@@ -29,7 +28,7 @@ def share_bar(share: float) -> str:
 def trust_bar(trust: Trust) -> str:
     """All calls in one bar, by what is known of their cost."""
     parts, left = [], 0.0
-    for name in TRUST_CLASSES:
+    for name in TRUST_WORDS:
         width = 1000 * getattr(trust, name) / trust.calls
         parts.append(f'<rect class="{name}" x="{left:.2f}" y="0" width="{width:.2f}" height="1"/>' if width else "")
         left += width
@@ -47,7 +46,7 @@ def dot(name: str) -> str:
 def trend(days: Sequence[Day]) -> str:
     """Money by day, with its scale and dates."""
     shown = _without_gaps(days)
-    top = _round_up(max(day.nano for day in shown))
+    top = _round_up(max(day.nano or 0 for day in shown))
     columns = max(len(shown), _FEWEST_COLUMNS)
     bars = "".join(_day_bar(day, place, top) for place, day in enumerate(shown))
     dates = [shown[0].day, *([shown[len(shown) // 2].day] if len(shown) > 4 else []), shown[-1].day]
@@ -62,8 +61,8 @@ def trend(days: Sequence[Day]) -> str:
 
 
 def _day_bar(day: Day, place: int, top: int) -> str:
-    height = 1000 * day.nano / top if top else 0.0
-    title = f"{escape(day.day)}: {money(day.nano)}, {plural(day.calls, 'call')}"
+    height = 1000 * (day.nano or 0) / top if top else 0.0
+    title = f"{escape(day.day)}: {'cost unknown' if day.nano is None else money(day.nano)}, {plural(day.calls, 'call')}"
     return (
         f'<rect x="{place + 0.1:.1f}" y="{1000 - height:.2f}" width="0.8" height="{height:.2f}">'
         f"<title>{title}</title></rect>"

@@ -25,13 +25,17 @@ def render(report: Report) -> str:
         (report.by, *HEAD),
         (
             (
-                row.key, usd(row.nano), f"{row.share:.6f}", row.calls, row.unpriced, usd(row.average), usd(row.p95),
+                row.key, usd(row.nano), _share(row.share), row.calls, row.unpriced, usd(row.average), usd(row.p95),
                 row.input_tokens, row.output_tokens, row.cached_tokens, row.errors, row.folded,
                 report.since, report.until, report.zone,
             )
             for row in report.rows
         ),
     )  # fmt: skip
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.6f}"
 
 
 def usd(nano: int | None) -> str:

@@ -9,9 +9,20 @@ from html import escape
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-from llmcost.report.charts import TRUST_CLASSES, dot, share_bar, trend, trust_bar
+from llmcost.report.charts import dot, share_bar, trend, trust_bar
 from llmcost.report.model import Report, Row, Trust
-from llmcost.report.words import count, decimals, money, money_of, percent, plain, plural, small_money
+from llmcost.report.words import (
+    TRUST_WORDS,
+    count,
+    decimals,
+    money_of,
+    percent,
+    plain,
+    plural,
+    share_of,
+    small_money,
+    total_of,
+)
 
 
 class _Column(NamedTuple):
@@ -26,7 +37,7 @@ class _Column(NamedTuple):
 
 _COLUMNS: Final = (
     _Column("Cost", money_of, lambda row: row.nano),
-    _Column("Share", lambda row, _: percent(row.share) if row.nano is not None else "-", lambda row: row.share),
+    _Column("Share", lambda row, _: share_of(row), lambda row: row.share),
     _Column("Calls", lambda row, _: f"{row.calls:,}", lambda row: row.calls),
     _Column("Average", lambda row, _: small_money(row.average), lambda row: row.average),
     _Column("p95", lambda row, _: small_money(row.p95), lambda row: row.p95),
@@ -38,13 +49,6 @@ _COLUMNS: Final = (
 )
 _FEW: Final = _COLUMNS[:5]
 _ALARM: Final = ' class="unseen"'
-_TRUST_WORDS: Final = {
-    "exact": "exact",
-    "estimated": "estimated",
-    "partial": "partial",
-    "zero_listed": "listed at $0",
-    "unpriced": "unpriced",
-}
 
 
 def render(report: Report) -> str:
@@ -52,7 +56,7 @@ def render(report: Report) -> str:
     assets = files("llmcost.report").joinpath("assets")
     style, script = (assets.joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
     policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'"
-    title = f"llmcost: {money(report.total.nano) if report.total.calls else 'no calls'}"
+    title = f"llmcost: {total_of(report.total)}"
     return "\n".join(
         (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -117,7 +121,7 @@ def _head(report: Report) -> str:
     )
     items = "".join(f"<li><b>{escape(value)}</b>{escape(word)}</li>" for value, word in facts)
     return (
-        f'<h1>Cost of LLM calls</h1><p class="total">{escape(money(total.nano))}</p>{_range(report)}'
+        f'<h1>Cost of LLM calls</h1><p class="total">{total_of(total)}</p>{_range(report)}'
         f'<ul class="facts">{items}</ul>'
     )
 
@@ -137,8 +141,8 @@ def _short(iso: str) -> str:
 def _legend(trust: Trust) -> str:
     items = [
         f'<li><span class="dot">{dot(name)}</span><b>{percent(getattr(trust, name) / trust.calls)}</b>'
-        f" {escape(_TRUST_WORDS[name])}</li>"
-        for name in TRUST_CLASSES
+        f" {escape(word)}</li>"
+        for name, word in TRUST_WORDS.items()
         if getattr(trust, name) or name == "exact"
     ]
     items.append(f"<li><b>{percent(trust.untracked / trust.calls)}</b> untracked</li>")
@@ -149,7 +153,7 @@ def _legend(trust: Trust) -> str:
 def _table(caption: str, first: str, rows: Sequence[Row], report: Report, columns: Sequence[_Column] = _COLUMNS) -> str:
     digits = decimals(report.total.nano)
     columns = [column for column in columns if column.always or column.value(report.total)]
-    largest = max((row.share for row in rows), default=0.0) or 1.0
+    largest = max((row.share or 0.0 for row in rows), default=0.0) or 1.0
     heads = "".join(_sortable(column.head, "number", column.head == "Cost") for column in columns)
     body = "".join(_row(row, columns, digits, largest) for row in rows)
     foot = "".join(f"<td>{escape(column.text(report.total, digits))}</td>" for column in columns)
@@ -173,7 +177,7 @@ def _row(row: Row, columns: Sequence[_Column], digits: int, largest: float) -> s
     key = escape(plain(row.key), quote=True)
     return (
         f'<tr><th scope="row" data-value="{key}" title="{key}">{_name(row.key)}</th>'
-        f'<td class="bar">{share_bar(row.share / largest)}</td>{cells}</tr>'
+        f'<td class="bar">{share_bar((row.share or 0.0) / largest)}</td>{cells}</tr>'
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA: int = 1
+SCHEMA: int = 2
 """The version of the JSON form; it changes only where the meaning of a field does."""
 
 
@@ -14,8 +14,8 @@ class Row:
 
     Attributes:
         key: the value the group has in common, as recorded: it may hold anything. Empty: none was given.
-        nano: nano-dollars over the calls whose cost is known; None where it is known of none.
-        share: part of the report's money, 0 to 1.
+        nano: nano-dollars over the calls whose cost is known; None where it is unknown of some and known of none.
+        share: part of the report's money, 0 to 1; None where ``nano`` is.
         calls: all calls, ``unpriced`` those whose cost is not known.
         average: nano-dollars a call, over the calls whose cost is known.
         p95: nano-dollars at or below which 95 of 100 such calls cost.
@@ -26,7 +26,7 @@ class Row:
 
     key: str
     nano: int | None
-    share: float
+    share: float | None
     calls: int
     unpriced: int
     average: int | None
@@ -43,7 +43,8 @@ class Trust:
     """How far the report can be trusted: calls by what is known of their cost, which sum to ``calls``; then calls in
     no known section, requests that could not be read as calls, and records that were lost.
 
-    ``exact``: usage and price are known, or nothing was billed. ``zero_listed``: a hosted model listed at price 0.
+    ``exact``: usage and price are known. ``zero_listed``: a hosted model listed at price 0. ``not_billed``: refused or
+    failed. ``counted_elsewhere``: a gateway nearer to the provider counts it.
     """
 
     calls: int = 0
@@ -52,6 +53,8 @@ class Trust:
     partial: int = 0
     unpriced: int = 0
     zero_listed: int = 0
+    not_billed: int = 0
+    counted_elsewhere: int = 0
     untracked: int = 0
     unseen: int = 0
     lost: int = 0
@@ -59,10 +62,10 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The money of one local day."""
+    """The money of one local day; None where it is unknown."""
 
     day: str
-    nano: int
+    nano: int | None
     calls: int
 
 

@@ -9,16 +9,22 @@ from rich.table import Table
 from rich.text import Text
 
 from llmcost.report.model import Report, Row
-from llmcost.report.words import UNKNOWN, count, decimals, money, money_of, percent, plain, plural, small_money
+from llmcost.report.words import (
+    TRUST_WORDS,
+    count,
+    decimals,
+    money_of,
+    percent,
+    plain,
+    plural,
+    share_of,
+    small_money,
+    total_of,
+)
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
-_TRUST: Final = (
-    ("exact", "exact", "green"),
-    ("estimated", "estimated", "yellow"),
-    ("partial", "partial", "yellow"),
-    ("zero_listed", "listed at $0", "yellow"),
-    ("unpriced", "unpriced", "red"),
-)
+_TRUST_COLOURS: Final = {"exact": "green", "unpriced": "red", "counted_elsewhere": "dim"}
+_DOUBTFUL: Final = "yellow"
 _WIDE: Final = 100
 """Columns from which tokens in, out and cached, and errors have a column each."""
 _NARROWEST: Final = 8
@@ -40,9 +46,10 @@ def render(report: Report, console: Console) -> None:
 
 def _head(report: Report) -> RenderableType:
     total = report.total
-    head = Text.assemble((money(total.nano) if total.calls else "No calls", "bold"))
+    head = Text(total_of(total), "bold")
     if total.calls:
-        head.append(f"  in {plural(total.calls, 'call')}, by {plain(report.title).lower()}")
+        failed = f" ({total.errors:,} failed)" if total.errors else ""
+        head.append(f"  in {plural(total.calls, 'call')}{failed}, by {plain(report.title).lower()}")
     lines = [head]
     if report.since and report.until:
         lines.append(Text(f"{_short(report.since)} to {_short(report.until)}, {report.zone}", "dim"))
@@ -61,11 +68,13 @@ def _trust(report: Report, between: str) -> Text:
     line = Text()
     if not trust.calls:
         return line.append("nothing recorded", "dim")
-    for name, word, colour in _TRUST:
+    for name, word in TRUST_WORDS.items():
         number = getattr(trust, name)
         if number or name == "exact":
             of = " of calls" if name == "exact" else ""
-            line.append(f"{percent(number / trust.calls)}{of} {word}", colour).append(between)
+            line.append(f"{percent(number / trust.calls)}{of} {word}", _TRUST_COLOURS.get(name, _DOUBTFUL)).append(
+                between
+            )
     line.append(f"{percent(trust.untracked / trust.calls)} untracked", "yellow" if trust.untracked else "")
     line.append(f"{between}{count(trust.unseen)} unseen", "red" if trust.unseen else "")
     return line
@@ -92,9 +101,9 @@ def _table_of(report: Report, console: Console, *, wide: bool) -> Table:
     table.add_column("", no_wrap=True)
     for head, width in zip(heads, widths, strict=True):
         table.add_column(head, justify="right", no_wrap=True, min_width=width)
-    largest = max((row.share for row in report.rows), default=0.0) or 1.0
+    largest = max((row.share or 0.0 for row in report.rows), default=0.0) or 1.0
     for row, texts in zip(report.rows, cells, strict=False):
-        drawn = drawn_bar(row.share / largest, bar, ascii_only=console.options.ascii_only)
+        drawn = drawn_bar((row.share or 0.0) / largest, bar, ascii_only=console.options.ascii_only)
         table.add_row(Text(plain(row.key)), Text(drawn, "cyan"), *texts)
     table.add_section()
     table.add_row(Text("Total", "bold"), "", *cells[-1])
@@ -104,7 +113,7 @@ def _table_of(report: Report, console: Console, *, wide: bool) -> Table:
 def _cells(row: Row, digits: int, wide: bool) -> list[str]:
     cells = [
         money_of(row, digits),
-        percent(row.share) if row.nano is not None else UNKNOWN,
+        share_of(row),
         count(row.calls),
         small_money(row.average),
         small_money(row.p95),

@@ -11,6 +11,16 @@ from llmcost.report.model import Row
 
 NONE_GIVEN: Final = "(none)"
 UNKNOWN: Final = "-"
+TRUST_WORDS: Final = {
+    "exact": "exact",
+    "estimated": "estimated",
+    "partial": "partial",
+    "zero_listed": "listed at $0",
+    "unpriced": "unpriced",
+    "not_billed": "not billed",
+    "counted_elsewhere": "counted elsewhere",
+}
+"""The classes of a report's trust, which sum to its calls, and how they are called."""
 _FINEST: Final = 6
 _CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _COUNTS: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
@@ -31,7 +41,7 @@ def plain(name: str) -> str:
 def decimals(nano: int | None) -> int:
     """Digits after the point that suit a column whose largest amount is this."""
     usd = abs(nano or 0) / NANO
-    return 2 if usd >= 1 else 4 if usd >= 0.01 else 6
+    return 2 if usd >= 1 or not usd else 4 if usd >= 0.01 else 6
 
 
 def money(nano: int | None, digits: int | None = None) -> str:
@@ -45,6 +55,16 @@ def money(nano: int | None, digits: int | None = None) -> str:
     if not text.strip("0.,"):
         return f"<${10**-places:.{places}f}"
     return f"{'-' if nano < 0 else ''}${text}"
+
+
+def total_of(row: Row) -> str:
+    """The sum at the head of a report."""
+    return "No calls" if not row.calls else "Cost unknown" if row.nano is None else money(row.nano)
+
+
+def share_of(row: Row) -> str:
+    """The share of a row."""
+    return UNKNOWN if row.share is None else percent(row.share)
 
 
 def money_of(row: Row, digits: int) -> str:

@@ -31,6 +31,11 @@ class Sums(NamedTuple):
     cached: int = 0
     errors: int = 0
 
+    @property
+    def due(self) -> int | None:
+        """Nano-dollars that are known to be due; None where the cost of some calls is unknown and of none known."""
+        return self.nano if self.priced or not self.unpriced else None
+
 
 class Group(NamedTuple):
     """The calls with one value of a dimension; an empty ``key`` means that none was given."""

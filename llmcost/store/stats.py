@@ -24,13 +24,14 @@ _DAY_NS = 86_400 * 10**9
 class Stats:
     """Sums of some days. Amounts are USD over the calls whose cost is known; of ``unpriced`` ones it is not.
 
-    ``average`` and ``p95`` are USD a call, None where no cost is known. ``by_label``, ``by_model`` and ``by_day`` (UTC)
-    are USD by name, the dearest first or in order.
+    ``cost`` is None where the cost of some calls is unknown and of none known, and so are the amounts in ``by_label``,
+    ``by_model`` and ``by_day`` (UTC), which are USD by name, the dearest first or in order. ``average`` and ``p95`` are
+    USD a call, None where no cost is known.
     """
 
     days: int
     user_id: str | None
-    cost: float
+    cost: float | None
     calls: int
     unpriced: int
     errors: int
@@ -39,9 +40,9 @@ class Stats:
     cached_tokens: int
     average: float | None
     p95: float | None
-    by_label: Mapping[str, float]
-    by_model: Mapping[str, float]
-    by_day: Mapping[str, float]
+    by_label: Mapping[str, float | None]
+    by_model: Mapping[str, float | None]
+    by_day: Mapping[str, float | None]
 
 
 def stats(user_id: str | None = None, days: int = 30, *, store: Path | None = None, now_ns: int | None = None) -> Stats:
@@ -70,7 +71,7 @@ def summary(spend: Spend, user_id: str | None, days: int) -> Stats:
     return Stats(
         days=days,
         user_id=user_id,
-        cost=total.nano / NANO,
+        cost=_usd(total.due),
         calls=total.calls,
         unpriced=total.unpriced,
         errors=total.errors,
@@ -78,15 +79,19 @@ def summary(spend: Spend, user_id: str | None, days: int) -> Stats:
         output_tokens=total.output,
         cached_tokens=total.cached,
         average=total.nano / total.priced / NANO if total.priced else None,
-        p95=None if tail is None else tail / NANO,
-        by_label=_usd(spend.by("label")),
-        by_model=_usd(spend.by("model")),
-        by_day=_usd(spend.by("day")),
+        p95=_usd(tail),
+        by_label=_by_name(spend.by("label")),
+        by_model=_by_name(spend.by("model")),
+        by_day=_by_name(spend.by("day")),
     )
 
 
-def _usd(groups: list[Group]) -> dict[str, float]:
-    return {group.key: group.sums.nano / NANO for group in groups if group.sums.priced}
+def _usd(nano: int | None) -> float | None:
+    return None if nano is None else nano / NANO
+
+
+def _by_name(groups: list[Group]) -> dict[str, float | None]:
+    return {group.key: _usd(group.sums.due) for group in groups}
 
 
 def days_ago(days: int, now: datetime) -> int:

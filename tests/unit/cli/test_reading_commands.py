@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -193,9 +194,31 @@ def test_a_terminal_s_colour_can_be_switched_off(store: StoreFolder, monkeypatch
 
 def test_sums_of_calls_whose_cost_is_not_known_are_no_zero_in_stats(tmp_path: Path) -> None:
     folder = filled(tmp_path / "unpriced", [a_call(1, cost=None)])
-    lines = answer("stats", "--days", "36500", "--store", str(folder.root))[1].splitlines()
-    assert lines[0].split()[:2] == ["Cost", "-"]
-    assert lines[-1].split() == ["A", "day", "-", "on", "average"]
+    asked = ("stats", "--days", "36500", "--store", str(folder.root))
+    lines = answer(*asked)[1].splitlines()
+    assert lines[0].split()[:2] == ["Cost", "unknown"]
+    assert lines[-1].split() == ["A", "day", "unknown", "on", "average"]
+    table = json.loads(answer(*asked, "--json")[1])
+    assert (table["cost"], table["average"], table["p95"]) == (None, None, None)
+    assert (table["by_label"], table["by_model"]) == ({"summarization": None}, {"gpt-5-mini": None})
+    assert list(table["by_day"].values()) == [None]
+
+
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [
+        (("calls", "--json"), lambda text: [call["cost"]["total"] for call in json.loads(text)]),
+        (("export", "--json"), lambda text: [json.loads(line)["cost"]["total"] for line in text.splitlines()]),
+        (("export",), lambda text: [row["cost_usd"] or None for row in csv.DictReader(io.StringIO(text))]),
+        (("report", "--csv"), lambda text: [row["cost_usd"] or None for row in csv.DictReader(io.StringIO(text))]),
+        (("report", "--json"), lambda text: [json.loads(text)["total"][name] for name in ("usd", "nano", "share")]),
+    ],
+)
+def test_an_unknown_cost_is_null_wherever_a_program_reads_it(
+    tmp_path: Path, command: tuple[str, ...], where: Callable[[str], list[object]]
+) -> None:
+    folder = filled(tmp_path / "unpriced", [a_call(1, cost=None)])
+    assert set(where(answer(*command, "--store", str(folder.root))[1])) == {None}
 
 
 @pytest.mark.usefixtures("store")

@@ -7,6 +7,7 @@ import re
 from datetime import UTC
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,11 +15,11 @@ from factories import START_NS, a_call, many_calls
 from rich.console import Console
 from stores import filled
 
-from llmcost.calls import Attribution, Call, Cost, nano_dollars
+from llmcost.calls import Attribution, Call, Cost, CostStatus, nano_dollars
 from llmcost.report import csv, html, json, terminal
 from llmcost.report.build import Question, build
 from llmcost.report.model import Report
-from llmcost.report.words import count, money, percent, plain, small_money
+from llmcost.report.words import TRUST_WORDS, count, money, percent, plain, small_money
 from llmcost.store.database import reading
 from llmcost.store.filters import Filter
 from llmcost.store.query import Spend
@@ -160,8 +161,8 @@ def test_the_schema_of_json_and_csv(tmp_path: Path) -> None:
         }
     ]  # fmt: skip
     assert table["trust"] == {
-        "calls": 2, "exact": 1, "estimated": 0, "partial": 0, "unpriced": 1, "zero_listed": 0, "untracked": 0,
-        "unseen": 3, "lost": 0,
+        "calls": 2, "exact": 1, "estimated": 0, "partial": 0, "unpriced": 1, "zero_listed": 0, "not_billed": 0,
+        "counted_elsewhere": 0, "untracked": 0, "unseen": 3, "lost": 0,
     }  # fmt: skip
     assert csv.render(report) == (
         "label,cost_usd,share,calls,unpriced_calls,average_usd,p95_usd,input_tokens,output_tokens,cached_tokens,errors,"
@@ -173,11 +174,41 @@ def test_the_schema_of_json_and_csv(tmp_path: Path) -> None:
 def test_unknown_is_not_zero_in_any_form(tmp_path: Path) -> None:
     report = answer(tmp_path, [a_call(1, label="free", cost=0.0), a_call(2, label="unknown", cost=None)])
     unknown = next(row for row in report.rows if row.key == "unknown")
-    assert (unknown.nano, unknown.average, unknown.p95) == (None, None, None)
+    assert (unknown.nano, unknown.share, unknown.average, unknown.p95) == (None, None, None, None)
     assert re.search(r"unknown +- ", shown(report))
     assert re.search(r"free +\$0\.00", shown(report))
-    assert "\nunknown,,0.000000,1,1,,," in csv.render(report)
+    assert "\nunknown,,,1,1,,," in csv.render(report)
     assert '"nano": null' in json.render(report)
+
+
+def test_where_no_cost_is_known_no_form_says_zero(tmp_path: Path) -> None:
+    report = answer(tmp_path, [a_call(1, cost=None), a_call(2, cost=Cost("not_billed"), error_type="429")], charts=True)
+    assert shown(report).startswith("Cost unknown  in 2 calls (1 failed), by section\n")
+    page = html.render(report)
+    assert "<title>llmcost: Cost unknown</title>" in page
+    assert '<p class="total">Cost unknown</p>' in page
+    assert "2026-11-16: cost unknown, 2 calls" in page
+    table = json_module.loads(json.render(report))
+    for row in (table["total"], *table["rows"], *table["models"], *table["days"]):
+        assert (row["nano"], row["usd"], row.get("share")) == (None, None, None)
+    assert not re.search(r"\$0|\b0\.0", shown(report) + page.partition("<body>")[2].partition("<svg")[0])
+
+
+def test_calls_that_nobody_bills_are_neither_exact_nor_unknown(tmp_path: Path) -> None:
+    failed = answer(tmp_path / "failed", [a_call(n, cost=Cost("not_billed"), error_type="500") for n in range(3)])
+    assert shown(failed).startswith("$0.00  in 3 calls (3 failed), by section\n")
+    assert "0% of calls exact · 100% not billed" in shown(failed)
+    assert (failed.trust.exact, failed.trust.not_billed, failed.total.nano, failed.total.average) == (0, 3, 0, None)
+    elsewhere = answer(tmp_path / "elsewhere", [a_call(1, cost=Cost("counted_elsewhere", 0.5)), a_call(2)])
+    assert "50.0% of calls exact · 50.0% counted elsewhere" in shown(elsewhere)
+    assert 'class="counted_elsewhere"' in html.render(elsewhere)
+
+
+def test_every_status_has_a_class_of_trust_and_the_classes_sum_to_the_calls(tmp_path: Path) -> None:
+    statuses = get_args(CostStatus)
+    trust = answer(tmp_path, [a_call(n, cost=Cost(status)) for n, status in enumerate(statuses)]).trust
+    assert sum(getattr(trust, name) for name in TRUST_WORDS) == trust.calls == len(statuses)
+    assert trust.exact == len({"priced", "explicit"})
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"])
@@ -256,7 +287,7 @@ def test_a_terminal_without_unicode_gets_bars_of_number_signs(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("nano", "text"),
     [
-        (None, "-"), (0, "$0.000000"), (1, "<$0.000001"), (499, "<$0.000001"), (123_456, "$0.000123"),
+        (None, "-"), (0, "$0.00"), (1, "<$0.000001"), (499, "<$0.000001"), (123_456, "$0.000123"),
         (12_345_678, "$0.0123"), (999_999_999, "$1.0000"), (1_234_567_890, "$1.23"),
         (1_234_567 * 10**9, "$1,234,567.00"),
         (-1_500_000_000, "-$1.50"),

@@ -208,8 +208,8 @@ def test_stats_of_one_user_and_of_everyone(tmp_path: Path) -> None:
     everyone = stats(store=folder.root, now_ns=now)
     assert everyone.calls == len(recent)
     assert everyone.cost == pytest.approx(sum(call.cost.total or 0 for call in recent), abs=1e-6)
-    assert sum(everyone.by_label.values()) == pytest.approx(everyone.cost)
-    assert sum(everyone.by_day.values()) == pytest.approx(everyone.cost)
+    assert sum(usd or 0 for usd in everyone.by_label.values()) == pytest.approx(everyone.cost)
+    assert sum(usd or 0 for usd in everyone.by_day.values()) == pytest.approx(everyone.cost)
     users = [stats(f"user-{n}", store=folder.root, now_ns=now) for n in range(3)]
     assert sum(user.calls for user in users) == everyone.calls
     assert stats("nobody", store=folder.root, now_ns=now).average is None

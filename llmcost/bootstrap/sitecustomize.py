@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -14,6 +15,8 @@ def _start() -> None:
         from llmcost.exchange.guard import guard
         from llmcost.instrumentor import observe
     except ImportError:  # an interpreter that llmcost is not installed for
+        if os.environ.get("LLMCOST_RUN_ID", "").endswith(f"-{os.getpid()}"):  # not a helper: the program itself
+            sys.stderr.write(f"llmcost: it is not installed for {sys.executable}; nothing is recorded\n")
         return
     with guard("bootstrap"):
         try:

@@ -20,7 +20,7 @@ from llmcost.store.fold import fold
 
 
 def doctor(as_json: o.JsonOption = False, store: o.StoreOption = None) -> int:
-    """Look for what keeps costs from being complete and right. Exit code 1 where something is found."""
+    """Look for what keeps costs from being complete and right. Exit code 1 where something is found; notes are none."""
     folder = o.store_folder(store)
     with suppress(OSError, sqlite3.Error, StoreError):  # the check of the store names the reason
         fold(folder)
@@ -36,9 +36,14 @@ def doctor(as_json: o.JsonOption = False, store: o.StoreOption = None) -> int:
 def _show(findings: list[checks.Finding]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
-        mark = Text("ok", "green") if finding.ok else Text("!!", "bold red")
         said = Text(finding.message)
         if finding.fix:
             said.append(f"\n-> {finding.fix}", "dim")
-        table.add_row(mark, Text(finding.check), said)
+        table.add_row(_mark(finding), Text(finding.check), said)
     o.console().print(table)
+
+
+def _mark(finding: checks.Finding) -> Text:
+    if not finding.ok:
+        return Text("!!", "bold red")
+    return Text("--", "yellow") if finding.fix else Text("ok", "green")

@@ -49,7 +49,7 @@ def update(
     """Write .llmcost/prices.json.gz from an installed litellm or a file, and print what changes. No network."""
     new = _wanted(source)
     target = _folder(store) / LOCAL_FILE
-    difference = compare(_book(store).map.models, new.models)
+    difference = compare(_present(store).models, new.models)
     if not dry_run:
         _write(target, pack(new))
     if as_json:
@@ -160,6 +160,14 @@ def _folder(store: Path | None) -> Path:
 
 def _book(store: Path | None) -> PriceBook:
     return price_book(config.load({"store": str(_folder(store))}))
+
+
+def _present(store: Path | None) -> PriceMap:
+    """The map in use; the shipped one where that cannot be read: an update is how it is mended."""
+    try:
+        return _book(store).map
+    except PriceMapError:
+        return read(SNAPSHOT)
 
 
 def _wanted(source: str) -> PriceMap:

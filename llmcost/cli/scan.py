@@ -123,6 +123,11 @@ def _project(folder: Path) -> Path:
     return folder.resolve()
 
 
+def finished_scan(root: Path, *, notebooks: bool = False) -> Finished:
+    """A scan that writes nothing: how the map would change."""
+    return _finished(root, Options(Choice(notebooks, ())), quiet=True)
+
+
 def _finished(root: Path, options: Options, *, quiet: bool) -> Finished:
     with _progress(quiet=quiet) as tell:
         found = run_scan(root, options, tell)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from llmcost.control import Callbacks, Controller, Standing
     from llmcost.exchange.admission import Gate
     from llmcost.exporting import Exporting
-    from llmcost.processors.outlook import OnAnomaly, OutlookSpanProcessor
+    from llmcost.processors.outlook import OutlookSpanProcessor
+    from llmcost.processors.outlook_settings import OnAnomaly
     from llmcost.processors.store import StoreSpanProcessor
 
 
@@ -217,7 +218,8 @@ def _outlook(
     """Forecasts and the watch for anomalies; None where they are off, or nothing is kept anyway."""
     if config.foresight == "off" or (config.foresight == "auto" and folder is None):
         return None
-    from llmcost.processors.outlook import OutlookSettings, OutlookSpanProcessor, ledger_url
+    from llmcost.processors.outlook import OutlookSpanProcessor, ledger_url
+    from llmcost.processors.outlook_settings import OutlookSettings
     from llmcost.processors.sums import further_scopes
 
     place = folder or DEFAULT_STORE.resolve()

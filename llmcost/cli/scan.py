@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from llmcost.cli import CLEAN, FINDINGS, scan_ai, scan_output
 from llmcost.cli import options as o
+from llmcost.cli.finished_scan import Finished
 from llmcost.errors import ConfigError
 from llmcost_analyzer import mapfile
-from llmcost_analyzer.entries import Entry, Scan
+from llmcost_analyzer.entries import Entry
 from llmcost_analyzer.project import Choice
 from llmcost_analyzer.scanner import FOLDER, Options, has_function, stamp
 from llmcost_analyzer.scanner import scan as run_scan
@@ -27,21 +27,6 @@ FolderArgument = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The pr
 _DEFAULT: Final = Path()
 _INTERVAL: Final = 1.0
 """Seconds between two looks of --watch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A scan with the last labels brought over."""
-
-    root: Path
-    scan: Scan
-    entries: list[Entry]
-    changes: mapfile.Changes
-
-    @property
-    def folder(self) -> Path:
-        """The ``.llmcost`` folder of the project."""
-        return self.root / FOLDER
 
 
 def scan(

@@ -5,19 +5,17 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from llmcost.cli.finished_scan import Finished
 from llmcost.report.words import plain as safe
 from llmcost.report.words import plural
 from llmcost_analyzer import mapfile
 from llmcost_analyzer.entries import WRAPPER_LABEL, Entry
-
-if TYPE_CHECKING:
-    from llmcost.cli.scan import Finished
 
 UNSURE: Final = 0.45
 """Labels below this confidence are worth a look."""

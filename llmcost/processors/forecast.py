@@ -18,7 +18,7 @@ from llmcost.exchange.admission import OPEN_SCOPES
 from llmcost.insight import Forecast
 from llmcost.insight.foresight import month_end, restored
 from llmcost.processors.instruments import present_instruments
-from llmcost.processors.outlook import Standings
+from llmcost.processors.outlook_settings import Standings
 from llmcost.processors.sums import Row
 
 _MOST_MARKED: Final = 100

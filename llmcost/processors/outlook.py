@@ -6,8 +6,7 @@ none of it; what it has summed it leaves in the tray.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -18,59 +17,22 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from llmcost.calls import Call
 from llmcost.exchange.guard import guard
-from llmcost.processors.pulse import EVERY_S, Pulse
+from llmcost.processors.outlook_settings import OutlookSettings
+from llmcost.processors.pulse import Pulse
 from llmcost.processors.sums import CallSums
 from llmcost.processors.tray import FOLDER, Tray
 
 if TYPE_CHECKING:
-    from llmcost.control import Standing
-    from llmcost.insight import Anomaly
     from llmcost.processors.publishing import Publishing
-
-OnAnomaly = Callable[["Anomaly"], object]
-"""The user's callback: called with each report, in one process, in a thread of llmcost's."""
 
 LEDGER_FILE: Final = "ledger.db"
 """The ledger's file in the store's folder, where no other ledger is configured."""
-Standings = Callable[[Iterable[Mapping[str, str]]], Iterable["Standing"]]
-"""How the budgets stand now: those over all calls, those with overrides, and those of the values given."""
 _NO_EVENTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = ()
 
 
 def ledger_url(configured: str | None, folder: Path) -> str:
     """The ledger's URL: as configured, else a file in the store's folder."""
     return configured or f"sqlite://{quote(str(folder / LEDGER_FILE))}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutlookSettings:
-    """What foresight needs to know.
-
-    Attributes:
-        ledger: URL of the ledger.
-        folder: where the tray stands: the folder of the ledger or the store; None has none.
-        store: folder of the local store, whose past is learnt at the first start; None where there is none.
-        further: scopes of budgets beyond global, user, label and model.
-        sensitivity: see :class:`~llmcost.insight.WatchSettings`.
-        at_least: likewise.
-        on_anomaly: the user's callback.
-        webhook: URL that reports are posted to.
-        secret: signs the posts.
-        standings: how the budgets stand now.
-        every_s: seconds between two rounds of the timer.
-    """
-
-    ledger: str
-    folder: Path | None = None
-    store: Path | None = None
-    further: Sequence[str] = ()
-    sensitivity: str = "medium"
-    at_least: float = 0.0
-    on_anomaly: OnAnomaly | None = None
-    webhook: str | None = None
-    secret: str | None = None
-    standings: Standings = lambda _: ()
-    every_s: float = EVERY_S
 
 
 class OutlookSpanProcessor(SpanProcessor):

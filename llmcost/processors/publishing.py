@@ -16,7 +16,7 @@ from llmcost.insight import Severity, WatchSettings
 from llmcost.processors.anomaly import AnomalySpanProcessor
 from llmcost.processors.forecast import ForecastSpanProcessor
 from llmcost.processors.foresight import Foresight, History
-from llmcost.processors.outlook import OutlookSettings
+from llmcost.processors.outlook_settings import OutlookSettings
 from llmcost.processors.sums import Row
 from llmcost.processors.tray import Tray
 from llmcost.processors.webhook import Webhook

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from grafana import uids
 from grafana.names import SERVICE, label
-from grafana.promql import FAILED, by, equal, like, scraped, unfiltered
+from grafana.promql import FAILED, SENT, Series, by, equal, like, over, part_of, scraped, unfiltered
 from llmcost import semconv
 
 
@@ -45,10 +45,11 @@ _NAME: Final = label(semconv.BUDGET_NAME)
 _WHICH: Final = semconv.BUDGET_USED_RATIO.attributes
 _SCOPE: Final = (semconv.SCOPE_KIND,)
 _MODEL: Final = (semconv.PROVIDER_NAME, semconv.REQUEST_MODEL)
+_PROVIDER: Final = (semconv.PROVIDER_NAME,)
 
 
-def _grown(selected: str, window: str, attributes: Sequence[str] = (), shift: str = "") -> str:
-    return f"sum {by(attributes)}(increase({selected}[{window}]{shift}))"
+def _grown(series: Series, window: str, attributes: Sequence[str] = (), shift: str = "") -> str:
+    return f"sum {by(attributes)}({over('increase', series, window, shift)})"
 
 
 _USED: Final = f"max {by(_WHICH)}({unfiltered(semconv.BUDGET_USED_RATIO)})"
@@ -57,10 +58,8 @@ _CALLS: Final = _grown(unfiltered(semconv.CALLS), "1h", [SERVICE])
 _GUESSED: Final = _grown(
     unfiltered(semconv.CALLS, where={semconv.COST_STATUS: like("estimated|partial")}), "1h", [SERVICE]
 )
-_ENDED: Final = _grown(unfiltered(semconv.OPERATION_DURATION, "_count"), "15m", [semconv.PROVIDER_NAME])
-_FAILED: Final = _grown(
-    unfiltered(semconv.OPERATION_DURATION, "_count", where={semconv.ERROR_TYPE: FAILED}), "15m", [semconv.PROVIDER_NAME]
-)
+_ENDED: Final = part_of(semconv.OPERATION_DURATION, "count", SENT, unfiltered)
+_FAILED: Final = part_of(semconv.OPERATION_DURATION, "count", FAILED, unfiltered)
 _BLOCKED: Final = unfiltered(semconv.CALLS, where={semconv.BUDGET_ACTION: equal("block")})
 _OPENED: Final = _grown(unfiltered(semconv.ANOMALIES, where={semconv.ANOMALY_EVENT: equal("opened")}), "1d", _SCOPE)
 _CLOSED: Final = _grown(unfiltered(semconv.ANOMALIES, where={semconv.ANOMALY_EVENT: equal("closed")}), "1d", _SCOPE)
@@ -139,7 +138,7 @@ ALERTS: Final = (
     ),
     Alert(
         "LLMCostErrorRateHigh",
-        f"{_FAILED} / ({_ENDED} >= 10) > 0.1",
+        f"{_grown(_FAILED, '15m', _PROVIDER)} / ({_grown(_ENDED, '15m', _PROVIDER)} >= 10) > 0.1",
         "5m",
         "warning",
         f"{_PERCENT} of the calls to {{{{ $labels.{label(semconv.PROVIDER_NAME)} }}}} fail",

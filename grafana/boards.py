@@ -177,9 +177,25 @@ HEALTH: Final = Board(
     "Health of llmcost",
     "Whether llmcost sees, prices and delivers everything.",
     (
-        Row("Now", 4, ((health.ERRORS, 6), (health.UNPRICED, 6), (health.UNSEEN, 6), (health.REPORTING, 6))),
-        Row("Who reports", 8, ((health.ADOPTION, 14), (health.DO, 10))),
+        Row(
+            "Now",
+            4,
+            (
+                (health.ERRORS, 4),
+                (health.UNPRICED, 4),
+                (health.UNSEEN, 4),
+                (health.STORE_DROPPED, 4),
+                (health.OVERHEAD_NOW, 4),
+                (health.REPORTING, 4),
+            ),
+        ),
+        Row("Who reports", 10, ((health.ADOPTION, 14), (health.DO, 10))),
         Row("Costs", 8, ((health.STATUS_TREND, 12), (health.BY_STATUS, 12))),
+        Row(
+            "What llmcost takes",
+            7,
+            ((health.OVERHEAD_TREND, 12), (health.OVERHEAD_SHARE, 4), (health.STORE_WAITING, 8)),
+        ),
         Row(
             "Delivery",
             7,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from grafana.names import ENVIRONMENT, RESOURCE_ATTRIBUTES, SERVICE, label, series
 from llmcost import semconv
@@ -28,8 +29,25 @@ Where = Mapping[str, str]
 ANYWHERE: Final[Where] = {}
 
 
-FAILED: Final = '!~"|llmcost_.*"'
-"""The operator and value of an error type that came from the provider or the network: refusals by budgets are ours."""
+_OURS: Final = "llmcost_.*"
+"""Error types of calls that a budget refused: they were answered here, and never sent."""
+SENT: Final[Where] = {semconv.ERROR_TYPE: f'!~"{_OURS}"'}
+"""Calls that were sent. Those that were refused took no time worth the name."""
+FAILED: Final[Where] = {semconv.ERROR_TYPE: f'!~"|{_OURS}"'}
+"""Calls that failed at the provider or in the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The sums or counts of a histogram, however Prometheus keeps it: as classic series, or natively in one."""
+
+    name: Literal["sum", "count"]
+    classic: str
+    native: str
+
+
+Series = str | Part
+"""The selector of a counter's series, or a part of a histogram."""
 
 
 def equal(value: str) -> str:
@@ -53,7 +71,7 @@ def selector(metric: Metric, part: str = "", where: Where = ANYWHERE) -> str:
 
     Args:
         metric: the row of semconv.
-        part: ``_bucket``, ``_sum`` or ``_count`` of a histogram.
+        part: ``_bucket`` of a histogram; for sums and counts see :func:`part_of`.
         where: further filters.
     """
     return _selected(f"{series(metric)}{part}", filters(metric) + _matchers(where))
@@ -62,6 +80,21 @@ def selector(metric: Metric, part: str = "", where: Where = ANYWHERE) -> str:
 def unfiltered(metric: Metric, part: str = "", where: Where = ANYWHERE) -> str:
     """The same without the dashboard's variables, which alerts have not."""
     return _selected(f"{series(metric)}{part}", _matchers(where))
+
+
+def part_of(
+    metric: Metric, name: Literal["sum", "count"], where: Where = ANYWHERE, select: Callable[..., str] = selector
+) -> Part:
+    """Sums or counts of a histogram; ``select`` is :func:`selector` or :func:`unfiltered`."""
+    return Part(name, select(metric, f"_{name}", where), select(metric, "", where))
+
+
+def over(function: Literal["increase", "rate"], series_: Series, window: str, shift: str = "") -> str:
+    """A function of each series over a window, which may lie in the past (``offset 1w``)."""
+    if isinstance(series_, str):
+        return f"{function}({series_}[{window}]{shift})"
+    native = f"histogram_{series_.name}({over(function, series_.native, window, shift)})"
+    return f"{over(function, series_.classic, window, shift)} or {native}"
 
 
 def scraped(metric: Metric) -> str:
@@ -83,37 +116,39 @@ def by(attributes: Iterable[str]) -> str:
     return f"by ({names}) " if names else ""
 
 
-def growth(series_: str, window: str = RANGE, *attributes: str) -> str:
+def growth(series_: Series, window: str = RANGE, *attributes: str) -> str:
     """What a counter grew by within a window, summed by attributes."""
-    return f"sum {by(attributes)}(increase({series_}[{window}]))"
+    return f"sum {by(attributes)}({over('increase', series_, window)})"
 
 
-def speed(series_: str, *attributes: str, window: str = RATE) -> str:
+def speed(series_: Series, *attributes: str, window: str = RATE) -> str:
     """What a counter grows by in a second, summed by attributes."""
-    return f"sum {by(attributes)}(rate({series_}[{window}]))"
+    return f"sum {by(attributes)}({over('rate', series_, window)})"
 
 
-def quantile(q: float, metric: Metric, *attributes: str, window: str = RATE) -> str:
-    """A quantile of a histogram with buckets. Where there was no call there is no value, rather than NaN."""
-    buckets = speed(selector(metric, "_bucket"), "le", *attributes, window=window)
-    return f"histogram_quantile({q:g}, {buckets}) >= 0"
+def quantile(q: float, metric: Metric, *attributes: str, window: str = RATE, where: Where = ANYWHERE) -> str:
+    """A quantile of a histogram, of its buckets or of a native one. Where there was no call there is no value, rather
+    than NaN. Values of ``attributes`` that have both kinds show the one of the buckets."""
+    buckets = speed(selector(metric, "_bucket", where), "le", *attributes, window=window)
+    native = speed(selector(metric, "", where), *attributes, window=window)
+    return f"(histogram_quantile({q:g}, {buckets}) or histogram_quantile({q:g}, {native})) >= 0"
 
 
-def pointing(expr: str, metric: Metric) -> str:
+def pointing(expr: str, metric: Metric, where: Where = ANYWHERE) -> str:
     """The same answer, whose exemplars are those of a histogram and also those that a collector kept of it.
 
     A collector that adds up deltas keeps the exemplar of a series' first call only. So ours hands the exemplars on by a
     twin of the histogram (collector-config/local.yaml). No counter is below 0, so the last part takes nothing away;
     but Prometheus looks for exemplars at every series that a query names.
     """
-    twin = selector(semconv.EXEMPLARS_OF[metric.name], "_bucket")
+    twin = selector(semconv.EXEMPLARS_OF[metric.name], "_bucket", where)
     return f"{expr} unless {twin} < 0"
 
 
 def mean(metric: Metric, *attributes: str, window: str = RANGE, where: Where = ANYWHERE) -> str:
     """The mean of a histogram's values within a window."""
-    total = growth(selector(metric, "_sum", where), window, *attributes)
-    return ratio(total, growth(selector(metric, "_count", where), window, *attributes))
+    total = growth(part_of(metric, "sum", where), window, *attributes)
+    return ratio(total, growth(part_of(metric, "count", where), window, *attributes))
 
 
 def ratio(above: str, below: str) -> str:

@@ -38,6 +38,10 @@ FEW: Final = Steps(GREEN, ((1, YELLOW), (10, RED)))
 """Something that should not happen."""
 LATENCY: Final = Steps(GREEN, ((10, YELLOW), (30, RED)))
 """Seconds until a call has ended."""
+OVERHEAD: Final = Steps(GREEN, ((0.001, YELLOW), (0.01, RED)))
+"""Seconds for which llmcost holds a call up."""
+BURDEN: Final = Steps(GREEN, ((0.01, YELLOW), (0.05, RED)))
+"""The share of a call's time that is llmcost's."""
 LEFT: Final = Steps(RED, ((86_400, ORANGE), (3 * 86_400, YELLOW), (7 * 86_400, GREEN)))
 """Seconds until a budget is used up."""
 HEAT: Final = Steps(GREEN)

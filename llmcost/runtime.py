@@ -21,6 +21,7 @@ from llmcost.config import Config
 from llmcost.exchange.clients import hooks
 from llmcost.exchange.engine import Clock, Engine, Options, active, new_call_id
 from llmcost.exchange.guard import guard
+from llmcost.exchange.watched import turns
 from llmcost.pricing import LOCAL_FILE, LOCK_FILE, PriceBook, PriceSources
 from llmcost.processors.fan_out import FanOut
 from llmcost.processors.metrics import MetricsSpanProcessor
@@ -82,19 +83,22 @@ class Runtime:
         self.config = config
         config = _in_a_run(config)
         self.observers = FanOut()
-        if config.metrics:
-            self.observers.add(MetricsSpanProcessor(meter_provider))
         folder = store_folder(config, tracer_provider)
         if folder is not None:
             from llmcost.processors.store import StoreSpanProcessor  # with SQLite: only where there is a store
 
             self.store = StoreSpanProcessor.at(folder)
             self.observers.add(self.store)
+        measured = MetricsSpanProcessor(meter_provider, self.store) if config.metrics else None
+        if measured is not None:
+            self.observers.add(measured)
         self.outlook = _outlook(config, folder, meter_provider, on_anomaly)
         if self.outlook is not None:
             self.observers.add(self.outlook)
         sections = Sections(config.map_path, default_label=config.default_label)
         engine = _engine(config, self.observers, sections, tracer_provider)
+        if measured is not None:
+            engine.turn = turns(measured.overhead)
         unasked = FanOut()
         if config.budgets:
             from llmcost.budgeting import gate_of

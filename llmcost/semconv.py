@@ -232,6 +232,7 @@ class Metric:
 
 
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+_OVERHEADS: Final = (2e-5, 4e-5, 6e-5, 8e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 1e-3, 3e-3, 0.01, 0.05, 0.25)
 _TOKENS: Final = tuple(float(4**n) for n in range(14))
 _DOLLARS: Final = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _GEN_AI: Final = (OPERATION_NAME, PROVIDER_NAME, REQUEST_MODEL, RESPONSE_MODEL, SERVER_ADDRESS, SERVER_PORT)
@@ -284,6 +285,30 @@ CALLS_UNPRICED: Final = Metric(
     "{call}",
     "Calls whose model has no known price. They are not in llm.cost.",
     (SEMANTIC_LABEL, PROVIDER_NAME, REQUEST_MODEL),
+)
+CALLS_ADOPTED: Final = Metric(
+    "llmcost.calls.adopted",
+    "counter",
+    "{call}",
+    "Calls told on the span of another instrumentation, which llmcost adopted. The others have a span of ours.",
+    (SEMANTIC_LABEL, PROVIDER_NAME, REQUEST_MODEL),
+)
+CALL_OVERHEAD: Final = Metric(
+    "llmcost.call.overhead",
+    "histogram",
+    "s",
+    "Time for which llmcost held a call up, budgets and span processors included; measured of one call in 101.",
+    (),
+    _OVERHEADS,
+)
+STORE_WAITING: Final = Metric(
+    "llmcost.store.waiting", "gauge", "{call}", "Calls that wait in memory, since the disk refuses them."
+)
+STORE_DROPPED: Final = Metric(
+    "llmcost.store.dropped",
+    "counter",
+    "{call}",
+    "Calls missing in the local store: the disk refused, and too many waited.",
 )
 CALLS_UNSEEN: Final = Metric(
     "llmcost.calls.unseen",
@@ -352,6 +377,10 @@ METRICS: Final = (
     TOKENS_COST,
     CALLS_UNPRICED,
     CALLS_UNSEEN,
+    CALLS_ADOPTED,
+    CALL_OVERHEAD,
+    STORE_WAITING,
+    STORE_DROPPED,
     BUDGET_LIMIT,
     BUDGET_SPENT,
     BUDGET_RESERVED,

@@ -7,7 +7,7 @@ from typing import Final
 from grafana.names import SERVICE, label
 from grafana.panels import Column, Panel, Text
 from grafana.queries import health
-from grafana.style import A_MINUTE, ANY, COUNT, FEW, SECONDS, SHARE, UNKNOWN
+from grafana.style import A_MINUTE, ANY, BURDEN, COUNT, FEW, OVERHEAD, SECONDS, SHARE, UNKNOWN
 from llmcost import semconv
 
 ERRORS: Final = Panel("Internal errors", "stat", (health.ERRORS,), COUNT, ANY, decimals=0)
@@ -44,14 +44,52 @@ UNSEEN_HOSTS: Final = Panel(
 ADOPTION: Final = Panel(
     "Services",
     "table",
-    (health.SERVICES, health.TRACKED, health.LAST_SEEN),
+    (health.SERVICES, health.TRACKED, health.ADOPTED, health.LAST_SEEN),
     columns={
         label(SERVICE): Column("Service"),
         "calls": Column("Calls", COUNT),
         "tracked": Column("Of a known section", SHARE),
+        "adopted": Column("On spans of others", SHARE),
         "age": Column("Last seen", SECONDS),
     },
+    help="Adoption: who reports, how many calls are of a section that the map knows, and how many stand on the span of "
+    "another instrumentation, which llmcost adopts instead of making a second one.",
 )
+OVERHEAD_NOW: Final = Panel(
+    "Own time, median",
+    "stat",
+    (health.OVERHEAD_NOW,),
+    SECONDS,
+    OVERHEAD,
+    help="For how long llmcost held a call up, measured of one call in 101. Budgets, the application's span processors "
+    "and waiting for a busy processor are in it; threads in the background are not.",
+)
+OVERHEAD_TREND: Final = Panel(
+    "Own time of a call, over an hour",
+    "lines",
+    (health.OVERHEAD_P50, health.OVERHEAD_P95),
+    SECONDS,
+    OVERHEAD,
+    help="Where p95 rises alone, the machine is busy or a ledger is slow (Redis: 50 ms at most, SQLite: 20 ms).",
+)
+OVERHEAD_SHARE: Final = Panel(
+    "Own share of a call",
+    "stat",
+    (health.OVERHEAD_SHARE,),
+    SHARE,
+    BURDEN,
+    decimals=3,
+    help="The mean time of llmcost in a call by the mean duration of the calls.",
+)
+STORE_WAITING: Final = Panel(
+    "Calls that wait for the disk",
+    "lines",
+    (health.STORE_WAITING,),
+    COUNT,
+    ANY,
+    help="The local store cannot be written: the disk is full or read-only. From 20,000 on the oldest are lost.",
+)
+STORE_DROPPED: Final = Panel("Calls lost in the store", "stat", (health.STORE_DROPPED,), COUNT, ANY, decimals=0)
 UNSEEN_SHARE: Final = Panel("Unseen, a call", "stat", (health.UNSEEN_SHARE,), SHARE, UNKNOWN, decimals=1)
 QUEUE: Final = Panel(
     "Spans that wait for export",
@@ -83,6 +121,8 @@ DO: Final = Text(
 - **Unpriced**: `llmcost prices update`, or `[tool.llmcost.prices."the-model"]`. Until then the money is missing.
 - **Unseen**: another client or protocol (WebSocket, gRPC); see *Blind spots* in the documentation.
 - **A service is not here**: `llmcost doctor` on its machine; is the endpoint set, does the collector answer?
+- **Calls wait for the disk**: make room; budgets and metrics count them all the same, reports miss what is lost.
+- **Own time > 1 ms**: is a budget's ledger far away? Does a span processor of the program work while a span ends?
 - **Spans are dropped**: raise `OTEL_BSP_MAX_QUEUE_SIZE`. Costs in metrics stay exact.
 """,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import SERVICE, label
-from grafana.promql import RANGE, by, equal, growth, scraped, selector, share, speed
+from grafana.promql import RANGE, SENT, by, equal, growth, mean, quantile, ratio, scraped, selector, share, speed
 from grafana.queries.spend import CALLS
 from grafana.query import Prom
 from llmcost import semconv
@@ -48,6 +48,31 @@ TRACKED: Final = Prom(
 )
 REPORTING: Final = Prom(f"count({_CALLS} > 0)", "services", "instant")
 LAST_SEEN: Final = Prom(f"time() - max by ({label(SERVICE)}) (timestamp({CALLS}))", "age", "table")
+
+_ADOPTED: Final = growth(selector(semconv.CALLS_ADOPTED), RANGE, SERVICE)
+ADOPTED: Final = Prom(f"({_ADOPTED} or 0 * {_CALLS}) / {_CALLS}", "adopted", "table")
+
+_FEW_CALLS: Final = "fewer calls than one is measured of"
+OVERHEAD_NOW: Final = Prom(
+    quantile(0.5, semconv.CALL_OVERHEAD, window=RANGE), "a call", "instant", empty_when_healthy=_FEW_CALLS
+)
+OVERHEAD_SHARE: Final = Prom(
+    ratio(mean(semconv.CALL_OVERHEAD), mean(semconv.OPERATION_DURATION, where=SENT)),
+    "of a call",
+    "instant",
+    empty_when_healthy=_FEW_CALLS,
+)
+OVERHEAD_P50: Final = Prom(quantile(0.5, semconv.CALL_OVERHEAD, window="1h"), "p50", empty_when_healthy=_FEW_CALLS)
+OVERHEAD_P95: Final = Prom(quantile(0.95, semconv.CALL_OVERHEAD, window="1h"), "p95", empty_when_healthy=_FEW_CALLS)
+
+_NO_STORE: Final = "no program has a local store"
+_LOST: Final = selector(semconv.STORE_DROPPED)
+STORE_WAITING: Final = Prom(
+    f"max {by([SERVICE])}({selector(semconv.STORE_WAITING)})",
+    f"{{{{{label(SERVICE)}}}}}",
+    empty_when_healthy=_NO_STORE,
+)
+STORE_DROPPED: Final = Prom(f"{growth(_LOST)} or vector(0)", "lost", "instant")
 
 _NO_OWN: Final = "the SDK's own metrics are off"
 _NO_COLLECTOR: Final = "the collector's own metrics are not scraped"

@@ -5,7 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.names import label
-from grafana.promql import RANGE, RATE, equal, growth, like, mean, quantile, ratio, selector, share, speed
+from grafana.promql import (
+    RANGE,
+    RATE,
+    SENT,
+    Part,
+    equal,
+    growth,
+    like,
+    mean,
+    part_of,
+    quantile,
+    ratio,
+    selector,
+    share,
+    speed,
+)
 from grafana.queries.spend import CALLS, COST
 from grafana.query import Prom
 from llmcost import semconv
@@ -16,11 +31,11 @@ _INPUT: Final = {semconv.TOKEN_TYPE: equal("input")}
 _OUTPUT: Final = {semconv.TOKEN_TYPE: equal("output")}
 
 
-def _tokens(kind: str) -> str:
-    return selector(semconv.TOKEN_USAGE, "_sum", {semconv.TOKEN_TYPE: equal(kind)})
+def _tokens(kind: str) -> Part:
+    return part_of(semconv.TOKEN_USAGE, "sum", {semconv.TOKEN_TYPE: equal(kind)})
 
 
-_ALL: Final = selector(semconv.TOKEN_USAGE, "_sum")
+_ALL: Final = part_of(semconv.TOKEN_USAGE, "sum")
 
 INPUT: Final = Prom(growth(_tokens("input")), "input", "instant")
 OUTPUT: Final = Prom(growth(_tokens("output")), "output", "instant")
@@ -38,7 +53,7 @@ AVERAGE_OF: Final = Prom(ratio(growth(COST, RANGE, _MODEL), growth(CALLS, RANGE,
 INPUT_OF: Final = Prom(growth(_tokens("input"), RANGE, _MODEL), "input", "table")
 OUTPUT_OF: Final = Prom(growth(_tokens("output"), RANGE, _MODEL), "output", "table")
 PRICE_OF: Final = Prom(f"1000 * {ratio(growth(COST, RANGE, _MODEL), growth(_ALL, RANGE, _MODEL))}", "price", "table")
-P95_OF: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION, _MODEL, window=RANGE), "p95", "table")
+P95_OF: Final = Prom(quantile(0.95, semconv.OPERATION_DURATION, _MODEL, window=RANGE, where=SENT), "p95", "table")
 
 
 _CLASS: Final = semconv.TOKEN_CLASS

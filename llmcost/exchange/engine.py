@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections import OrderedDict
@@ -22,6 +23,7 @@ from llmcost.providers import Registry
 
 if TYPE_CHECKING:
     from llmcost.exchange.admission import Gate
+    from llmcost.exchange.watched import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Engine:
         unseen: is told the host of a request that may have spent money but could not be read as a call.
         events: is asked, before a call's span ends, for events that belong on it: name and attributes.
         tracer: asked at each call, so that a provider which is set later counts.
+        turn: says which requests are watched for what llmcost itself takes; none by default.
         gate: puts calls before the budgets; None where there are none.
     """
 
@@ -91,6 +94,7 @@ class Engine:
     observe: Callable[[Call, Context | None], None]
     tracer: Callable[[], trace.Tracer]
     unseen: Callable[[str], None] = _unnoticed
+    turn: Turn = itertools.repeat(None).__next__
     gate: Gate | None = None
     events: Callable[[Call], Sequence[tuple[str, dict[str, Any]]]] | None = None
     options: Options = field(default_factory=Options)

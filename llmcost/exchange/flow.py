@@ -20,6 +20,7 @@ from llmcost.exchange.inject import USAGE_ON_REQUEST, HiddenUsageChunk, with_usa
 from llmcost.exchange.open_call import OpenCall
 from llmcost.exchange.reading import Reading
 from llmcost.exchange.started import Started
+from llmcost.exchange.watched import WatchedCall
 from llmcost.providers import Endpoint, RequestFacts
 
 Request = TypeVar("Request")
@@ -32,6 +33,8 @@ _RECEIVE: Final = guard("flow.receive")
 def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any] | None:
     """Recognise a call. None for everything else: such a request is sent as if we were not there."""
     with _BEGIN:
+        make_watch = engine.turn()
+        watch = None if make_watch is None else make_watch()
         if not engine.dropped.empty():
             engine.drain()
         method, host, port, path = adapter.target(request)
@@ -48,7 +51,7 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
                 engine.unseen(host)
             return None
         clock, attribution = engine.clock, engine.attribute(sys._getframe(2))
-        started = Started(endpoint, facts, host, port, attribution, clock.now_ns(), clock.monotonic())
+        started = Started(endpoint, facts, host, port, attribution, clock.now_ns(), clock.monotonic(), None, watch)
         if engine.gate is not None:
             from llmcost.exchange.budgeted import Sending, budgeted  # where there are no budgets, this is never read
 
@@ -58,7 +61,8 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
 
 
 def _opened(engine: Engine, adapter: ClientAdapter, request: Any, started: Started) -> Flow[Any, Any]:
-    call = OpenCall(engine, started)
+    watch = started.watch
+    call = OpenCall(engine, started) if watch is None else WatchedCall(engine, started, watch)
     facts = started.request
     if engine.options.inject_stream_usage and facts.stream and not facts.include_usage:
         _ask_for_usage(call, adapter, request)

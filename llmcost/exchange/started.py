@@ -10,11 +10,12 @@ from llmcost.providers import Endpoint, RequestFacts
 
 if TYPE_CHECKING:
     from llmcost.exchange.held import Held
+    from llmcost.exchange.watched import Watch
 
 
 class Started(NamedTuple):
     """A call that is about to be sent. ``at_ns`` is Unix time in nanoseconds, ``at`` monotonic seconds; ``held`` is
-    what budgets said to it, where there are any."""
+    what budgets said to it, where there are any; ``watch`` measures llmcost itself, in a few calls."""
 
     endpoint: Endpoint
     request: RequestFacts
@@ -24,6 +25,7 @@ class Started(NamedTuple):
     at_ns: int
     at: float
     held: Held | None = None
+    watch: Watch | None = None
 
 
 class Ended(NamedTuple):

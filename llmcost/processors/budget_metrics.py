@@ -15,6 +15,7 @@ from llmcost.control import Standing
 from llmcost.exchange.admission import OPEN_SCOPES, Gate
 from llmcost.exchange.guard import guard
 from llmcost.processors.by_provider import ByProvider
+from llmcost.processors.instruments import Kept, Totals
 from llmcost.semconv import Metric
 
 _READ: Final = guard("metrics.budgets")
@@ -65,7 +66,8 @@ class _Shown:
         for metric, value in _GAUGES:
             meter.create_observable_gauge(metric.name, [self._gauge(value)], metric.unit, metric.help)
         decisions = semconv.BUDGET_DECISIONS
-        meter.create_observable_counter(decisions.name, [self._decisions], decisions.unit, decisions.help)
+        kept = Kept(decisions, self._decisions)
+        meter.create_observable_counter(decisions.name, [kept.observe], decisions.unit, decisions.help)
 
     def _gauge(self, value: Callable[[Standing], float | None]) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def observe(_: CallbackOptions) -> list[Observation]:
@@ -86,11 +88,8 @@ class _Shown:
         found = self.gate.controller.status.standings(more=seen)
         return [standing for standing in found if standing.scope in _SHOWN and standing.verified]
 
-    def _decisions(self, _: CallbackOptions) -> list[Observation]:
-        return [
-            Observation(count, dict(zip(semconv.BUDGET_DECISIONS.attributes, what, strict=True)))
-            for what, count in list(self.gate.decisions.items() if self.gate is not None else ())
-        ]
+    def _decisions(self) -> Totals:
+        return dict(self.gate.decisions) if self.gate is not None else {}
 
 
 _shown: Final = ByProvider(_Shown)

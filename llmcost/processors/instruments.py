@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
@@ -27,6 +28,16 @@ LOCK: Final = threading.RLock()
 """Guards every sum. It is free after a fork, whoever held it; re-entrant, since a signal handler may make a call."""
 
 os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
+
+
+class Countable(Protocol):
+    """Running totals that a forked child may have to begin anew."""
+
+    def begin_anew(self) -> None:
+        """Count from 0."""
+
+
+_counters: Final[weakref.WeakSet[Countable]] = weakref.WeakSet()
 
 
 class Sum:
@@ -49,6 +60,7 @@ class Sums:
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self._sums: dict[tuple[Any, ...], Sum] = {}
+        _counters.add(self)
 
     def of(self, values: Mapping[str, Any]) -> Sum:
         """The sum of the attribute set that the metric takes of these values; always the same object."""
@@ -68,6 +80,47 @@ class Sums:
             return [
                 Observation(each.value, each.attributes, each.context) for each in self._sums.values() if each.value
             ]
+
+
+Totals = Mapping[tuple[Any, ...], float]
+"""Running totals by the values of a metric's attributes."""
+
+
+class Kept:
+    """The running sums of one counter that are kept elsewhere, and read when the SDK collects.
+
+    Args:
+        metric: the counter.
+        read: gives the totals, which only grow.
+    """
+
+    def __init__(self, metric: Metric, read: Callable[[], Totals]) -> None:
+        self.metric = metric
+        self._read = read
+        self._before: Totals = {}
+        _counters.add(self)
+
+    def begin_anew(self) -> None:
+        """What is there by now belongs to the parent."""
+        self._before = dict(self._read())
+
+    def observe(self, _: CallbackOptions) -> Iterable[Observation]:
+        """What the SDK asks for when it collects; as with :class:`Sums`, what is 0 is left out."""
+        found = [(key, total - self._before.get(key, 0)) for key, total in self._read().items()]
+        names = self.metric.attributes
+        return [Observation(total, dict(zip(names, key, strict=True))) for key, total in found if total]
+
+
+class Backlog(Protocol):
+    """What the local store could not write."""
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait in memory."""
+
+    @property
+    def dropped(self) -> int:
+        """Calls that were dropped; this never falls."""
 
 
 class Gauge:
@@ -96,16 +149,22 @@ class Instruments:
         self.first_chunk = self._histogram(semconv.TIME_TO_FIRST_CHUNK)
         self.per_chunk = self._histogram(semconv.TIME_PER_OUTPUT_CHUNK)
         self.call_cost = self._histogram(semconv.CALL_COST)
+        self.overhead = self._histogram(semconv.CALL_OVERHEAD)
         self.cost = self._sums(semconv.COST)
         self.calls = self._sums(semconv.CALLS)
         self.tokens = self._sums(semconv.TOKENS)
         self.tokens_cost = self._sums(semconv.TOKENS_COST)
         self.unpriced = self._sums(semconv.CALLS_UNPRICED)
         self.unseen = self._sums(semconv.CALLS_UNSEEN)
+        self.adopted = self._sums(semconv.CALLS_ADOPTED)
         self.anomalies = self._sums(semconv.ANOMALIES)
         self.forecast_cost = self._gauge(semconv.FORECAST_COST)
         self.forecast_exceed = self._gauge(semconv.FORECAST_EXCEED)
-        self._observed(semconv.INTERNAL_ERRORS, _observe_errors)
+        self.backlog: Backlog | None = None
+        waiting = semconv.STORE_WAITING
+        self._meter.create_observable_gauge(waiting.name, [self._waiting], waiting.unit, waiting.help)
+        for kept in (Kept(semconv.STORE_DROPPED, self._dropped), Kept(semconv.INTERNAL_ERRORS, _errors)):
+            self._observed(kept.metric, kept.observe)
 
     def _histogram(self, metric: Metric) -> metrics.Histogram:
         return self._meter.create_histogram(
@@ -121,6 +180,12 @@ class Instruments:
         gauge = Gauge(metric)
         self._meter.create_observable_gauge(metric.name, [gauge.observe], metric.unit, metric.help)
         return gauge
+
+    def _waiting(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [] if self.backlog is None else [Observation(self.backlog.waiting)]
+
+    def _dropped(self) -> Totals:
+        return {} if self.backlog is None else {(): self.backlog.dropped}
 
     def _observed(self, metric: Metric, callback: Callable[[CallbackOptions], Iterable[Observation]]) -> None:
         self._meter.create_observable_counter(metric.name, [callback], metric.unit, metric.help)
@@ -138,9 +203,8 @@ def instruments_of(provider: metrics.MeterProvider) -> Instruments:
 def begin_anew() -> None:
     """Let all counters start from 0: for a forked child whose readers are cumulative, since what was counted before the
     fork is the parent's. Readers of deltas need no such thing, and would take it for a fall."""
-    for each in _instruments.all():
-        for sums in (each.cost, each.calls, each.tokens, each.tokens_cost, each.unpriced, each.unseen, each.anomalies):
-            sums.begin_anew()
+    for each in list(_counters):
+        each.begin_anew()
 
 
 def present_instruments(given: metrics.MeterProvider | None) -> Instruments | None:
@@ -151,5 +215,5 @@ def present_instruments(given: metrics.MeterProvider | None) -> Instruments | No
     return None if nothing else instruments_of(provider)
 
 
-def _observe_errors(_: CallbackOptions) -> Iterable[Observation]:
-    return [Observation(count, {"llmcost.place": place}) for place, count in list(internal_errors.items())]
+def _errors() -> Totals:
+    return {(place,): count for place, count in list(internal_errors.items())}

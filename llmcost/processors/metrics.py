@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from llmcost import semconv
 from llmcost.calls import NO_USAGE, Call
 from llmcost.exchange.guard import log
-from llmcost.processors.instruments import LOCK, Attributes, Instruments, Sum, present_instruments
+from llmcost.processors.instruments import LOCK, Attributes, Backlog, Instruments, Sum, present_instruments
 from llmcost.processors.token_classes import token_classes
 
 _MOST_SERIES: Final = 10_000
@@ -76,7 +76,18 @@ class LabelSets:
 class Series:
     """What calls of one kind are recorded under: the attribute sets, made once, and the sums of their counters."""
 
-    __slots__ = ("_instruments", "calls", "cost", "input", "ours", "output", "standard", "tokens", "unpriced")
+    __slots__ = (
+        "_instruments",
+        "adopted",
+        "calls",
+        "cost",
+        "input",
+        "ours",
+        "output",
+        "standard",
+        "tokens",
+        "unpriced",
+    )
 
     def __init__(self, instruments: Instruments, call: Call, model: str, label: str) -> None:
         standard = {
@@ -100,6 +111,7 @@ class Series:
         self.cost = instruments.cost.of(self.ours)
         self.calls = instruments.calls.of({**self.ours, semconv.COST_STATUS: call.cost.status})
         self.unpriced = instruments.unpriced.of(self.ours)
+        self.adopted = instruments.adopted.of(self.ours)
         self.tokens: dict[str, tuple[Sum, Sum]] = {}
         self._instruments = instruments
 
@@ -117,10 +129,15 @@ class MetricsSpanProcessor(SpanProcessor):
     """Records each finished call on the meter provider given, else on the application's as it is at each call.
 
     Counters of money and calls are exact under any trace sampling, since they are fed by the flow and not by spans.
+
+    Args:
+        meter_provider: where to; None takes the application's.
+        backlog: the local store, where there is one.
     """
 
-    def __init__(self, meter_provider: metrics.MeterProvider | None = None) -> None:
+    def __init__(self, meter_provider: metrics.MeterProvider | None = None, backlog: Backlog | None = None) -> None:
         self._given = meter_provider
+        self._backlog = backlog
         self._of: metrics.MeterProvider | None = None
         self._models = ModelNames()
         self.labels = LabelSets()
@@ -144,6 +161,8 @@ class MetricsSpanProcessor(SpanProcessor):
                 series.cost.context = context
             elif call.cost.status == "unpriced":
                 series.unpriced.value += 1
+            if call.adopted:
+                series.adopted.value += 1
             for name, tokens, usd in token_classes(call.usage, call.cost):
                 count, money = series.of_class(name)
                 count.value += tokens
@@ -161,6 +180,8 @@ class MetricsSpanProcessor(SpanProcessor):
             self._of = provider
             self._series = {}
             self._instruments = present_instruments(self._given)
+            if self._instruments is not None:
+                self._instruments.backlog = self._backlog
         return self._instruments
 
     def _standard(self, instruments: Instruments, call: Call, series: Series, context: Context | None) -> None:
@@ -186,6 +207,12 @@ class MetricsSpanProcessor(SpanProcessor):
             found = instruments.unseen.of({semconv.SERVER_ADDRESS: host})
             with LOCK:
                 found.value += 1
+
+    def overhead(self, seconds: float) -> None:
+        """Note for how long llmcost held a call up."""
+        instruments = self._ready()
+        if instruments is not None:
+            instruments.overhead.record(seconds)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Nothing: calls come by :meth:`observe`."""

@@ -55,6 +55,11 @@ class StoreSpanProcessor(SpanProcessor):
         """Calls that wait in memory because the disk refuses them."""
         return self._spool.waiting
 
+    @property
+    def dropped(self) -> int:
+        """Calls that were dropped, since too many waited; those of the parents of this process too."""
+        return self._spool.dropped_ever
+
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - a write to a file takes no time
         """Whether everything is with the operating system. Folding is not waited for: it loses nothing."""
         return self._spool.flush()

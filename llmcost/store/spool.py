@@ -37,6 +37,10 @@ class Spool:
         folder: the store.
         clock: monotonic seconds, for the time between two tries on a disk that refuses.
         limit: lines kept in memory while the disk refuses; the oldest are dropped, and counted, beyond it.
+
+    Attributes:
+        dropped: lines that were dropped and are not told in the file yet.
+        dropped_ever: all lines that were dropped, those of the parents of this process too.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Spool:
         self._clock = clock
         self._waiting: deque[bytes] = deque(maxlen=limit)
         self.dropped = 0
+        self.dropped_ever = 0
         self._warned = False
         self._start()
         renew_in_child(self)
@@ -109,6 +114,7 @@ class Spool:
     def _queue(self, line: bytes) -> None:
         if len(self._waiting) == self._waiting.maxlen:
             self.dropped += 1
+            self.dropped_ever += 1
         self._waiting.append(line)
 
     def _drain(self) -> None:

@@ -1,8 +1,9 @@
 """A made-up day of two services: calls shown to llmcost's real processors, exported with the time of the record.
 
 What reaches Prometheus has the names, units, attributes and exemplars that llmcost gives; only clock and calls
-are made up. The day has what dashboards must show: busy and quiet hours, an incident (a section takes a dearer model),
-an outage of one provider, a model without a price, refused calls and a shadow budget.
+are made up, and what the disk and the processor's time say of llmcost itself. The day has what dashboards must show:
+busy and quiet hours, an incident (a section takes a dearer model), an outage of one provider, a model without a price,
+refused calls and a shadow budget, images, speech and reranking, spans of others, and a disk that is full for a while.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ NANO: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model with its prices for a million tokens (USD), its speed and its provider."""
+    """A model with its prices for a million tokens and for a call (USD), its speed, its provider and what it does."""
 
     name: str
     provider: str
@@ -33,12 +34,17 @@ class Model:
     price_in: float
     price_out: float
     tokens_a_second: float
+    operation: str = "chat"
+    fee: float = 0.0
 
 
 MINI: Final = Model("gpt-5-mini", "openai", "api.openai.com", 0.25, 2.0, 110)
 SONNET: Final = Model("claude-sonnet-4-5", "anthropic", "api.anthropic.com", 3.0, 15.0, 70)
 SMALL: Final = Model("mistral-small-latest", "mistral_ai", "api.mistral.ai", 0.1, 0.3, 140)
-EMBED: Final = Model("text-embedding-3-small", "openai", "api.openai.com", 0.02, 0.0, 5000)
+EMBED: Final = Model("text-embedding-3-small", "openai", "api.openai.com", 0.02, 0.0, 5000, "embeddings")
+IMAGE: Final = Model("gpt-image-1", "openai", "api.openai.com", 5.0, 40.0, 60, "image_generation")
+SPEECH: Final = Model("whisper-1", "openai", "api.openai.com", 0.0, 0.0, 1, "audio_transcription", 0.006)
+RANK: Final = Model("rerank-v3.5", "cohere", "api.cohere.com", 0.0, 0.0, 1, "rerank", 0.002)
 NEW: Final = Model("orion-preview", "openai", "api.openai.com", 0.0, 0.0, 90)
 
 
@@ -53,6 +59,7 @@ class Section:
     input_tokens: int
     output_tokens: int
     stream: bool = False
+    adopted: bool = False
 
 
 SECTIONS: Final = (
@@ -60,8 +67,11 @@ SECTIONS: Final = (
     Section("newsroom", "research", SONNET, 1.6, 7800, 640, stream=True),
     Section("newsroom", "classification", SMALL, 14, 500, 12),
     Section("newsroom", "embedding", EMBED, 11, 1400, 0),
+    Section("newsroom", "reranking", RANK, 4, 0, 0),
+    Section("newsroom", "illustration", IMAGE, 0.1, 120, 1056),
+    Section("newsroom", "interviews", SPEECH, 0.3, 0, 0),
     Section("support-bot", "chat-answer", MINI, 7, 1800, 310, stream=True),
-    Section("support-bot", "escalation", SONNET, 0.7, 5200, 420, stream=True),
+    Section("support-bot", "escalation", SONNET, 0.7, 5200, 420, stream=True, adopted=True),
     Section("support-bot", "translation", SMALL, 3, 700, 650),
     Section("support-bot", "experiment", NEW, 0.15, 900, 200),
     Section("support-bot", semconv.UNTRACKED, MINI, 0.5, 800, 120),
@@ -70,6 +80,8 @@ INCIDENT: Final = range(17 * 60, 20 * 60)
 """Minutes in which *summarization* takes the dear model."""
 OUTAGE: Final = range(9 * 60, 9 * 60 + 40)
 """Minutes in which one provider answers with rate limits."""
+DISK_FULL: Final = range(14 * 60, 15 * 60)
+"""Minutes in which calls of one service wait for the disk of its local store."""
 BUSY: Final = 13.0
 """The busiest hour of the day."""
 
@@ -125,12 +137,13 @@ class Day:
         model = SONNET if dearer else section.model
         common: dict[str, Any] = {
             "started_ns": self.start_ns + (minute * 60 + self.source.randrange(60)) * NANO,
-            "operation": "embeddings" if model is EMBED else "chat",
+            "operation": model.operation,
             "provider": model.provider,
             "request_model": model.name,
             "response_model": model.name,
             "server_address": model.host,
             "attribution": _ATTRIBUTIONS[section],
+            "adopted": section.adopted,
         }
         outage = self.incidents and model is SMALL and minute in OUTAGE
         if self.source.random() < (0.35 if outage else 0.004):
@@ -143,8 +156,8 @@ class Day:
         given = int(section.input_tokens * scale)
         taken = int(section.output_tokens * self.source.lognormvariate(0, 0.4))
         usage = Usage(
-            given,
-            taken,
+            given or None,
+            taken or None,
             cache_read_tokens=given // 2 if section.stream else 0,
             reasoning_tokens=taken // 3 if model is MINI else 0,
         )
@@ -155,7 +168,7 @@ class Day:
             **common,
             usage=usage,
             usage_estimated=estimated,
-            cost=_cost(model, usage, estimated=estimated),
+            cost=_cost(model, usage, model.fee * scale, estimated=estimated),
             duration=first + taken / model.tokens_a_second,
             stream=section.stream,
             chunks=max(2, taken // 4) if section.stream else 0,
@@ -163,7 +176,7 @@ class Day:
         )
 
 
-def _cost(model: Model, usage: Usage, *, estimated: bool) -> Cost:
+def _cost(model: Model, usage: Usage, fee: float, *, estimated: bool) -> Cost:
     if model is NEW:
         return UNPRICED
     cached = usage.cache_read_tokens
@@ -173,10 +186,10 @@ def _cost(model: Model, usage: Usage, *, estimated: bool) -> Cost:
     reasoning = usage.reasoning_tokens * model.price_out / 1e6
     return Cost(
         "estimated" if estimated else "priced",
-        given + taken,
+        given + taken + fee,
         given,
         taken,
-        0.0,
+        fee,
         model.name,
         "litellm",
         "2026-11-01",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
+import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
@@ -11,32 +14,54 @@ from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics import MeterProvider, TraceBasedExemplarFilter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import Aggregation
 from opentelemetry.sdk.resources import Resource
-from stack.dashboards.history import HOURS, NANO, STEP_S, Day, refused
+from stack.dashboards.history import DISK_FULL, HOURS, NANO, STEP_S, Day, refused
 from stack.dashboards.world import World
 
 from llmcost.calls import Call
+from llmcost.control import Verdict
+from llmcost.exchange.watched import EVERY
 from llmcost.processors.metrics import MetricsSpanProcessor
 from llmcost.processors.sums import CallSums, Row
+
+Aggregations = dict[type, Aggregation]
 
 EXPORT_EVERY: Final = 2
 """Minutes between two exports."""
 
 
-class Service:
-    """One program: its meter provider, and llmcost's processor over it."""
+@dataclass
+class Disk:
+    """What the local store of a program could not write."""
 
-    def __init__(self, name: str) -> None:
-        self.reader = InMemoryMetricReader()
+    waiting: int = 0
+    dropped: int = 0
+
+
+class Service:
+    """One program: its meter provider, and llmcost's processor over it.
+
+    Args:
+        name: of the service.
+        aggregations: of histograms, by the class of the instrument; the classic ones by default.
+    """
+
+    def __init__(self, name: str, aggregations: Aggregations | None = None) -> None:
+        self.reader = InMemoryMetricReader(preferred_aggregation=aggregations)
         resource = Resource({"service.name": name, "deployment.environment.name": "production"})
         self.provider = MeterProvider([self.reader], resource=resource, exemplar_filter=TraceBasedExemplarFilter())
-        self.processor = MetricsSpanProcessor(self.provider)
+        self.disk = Disk()
+        self.processor = MetricsSpanProcessor(self.provider, self.disk)
+        self._took = random.Random(name)
         self._started: dict[tuple[str, str], int] = {}
         self._last_ns = 0
 
     def see(self, call: Call) -> None:
-        """Show a call to the processor, as the flow does."""
+        """Show a call to the processor, as the flow does, and for one in many how long that took."""
         self.processor.observe(call, _context(call))
+        if int(call.id, 16) % EVERY == 0:
+            self.processor.overhead(60e-6 * self._took.lognormvariate(0, 0.6))
 
     def export(self, now_ns: int) -> bytes:
         """What reaches Prometheus at that time: cumulative, and each series starts with the delta that began it."""
@@ -79,13 +104,15 @@ class Replay:
     Args:
         url: of Prometheus.
         end_ns: Unix time at which the day ends.
+        aggregations: see :class:`Service`.
     """
 
-    def __init__(self, url: str, end_ns: int) -> None:
+    def __init__(self, url: str, end_ns: int, aggregations: Aggregations | None = None) -> None:
         self._url = f"{url}/api/v1/otlp/v1/metrics"
         self.start_ns = end_ns - HOURS * 3600 * NANO
         self.day = Day(self.start_ns)
-        self.services = {name: Service(name) for name in ("newsroom", "support-bot")}
+        self.services = {name: Service(name, aggregations) for name in ("newsroom", "support-bot")}
+        self._flying: list[tuple[float, int, str, Call, Verdict]] = []
         self.world = World(self.start_ns / 1e9, _usual(self.start_ns), self.services["newsroom"].provider)
         self.total = 0.0
 
@@ -93,20 +120,34 @@ class Replay:
         """Send the whole day."""
         for minute in range(HOURS * 60):
             now_ns = self.start_ns + (minute + 1) * STEP_S * NANO
-            for name, call in self.day.minute(minute):
+            for name, call in sorted(self.day.minute(minute), key=lambda made: made[1].started_ns):
                 self._take(name, call)
+            self._land(now_ns / 1e9)
+            self._store(minute)
             self.world.minute(now_ns / 1e9)
             if minute % EXPORT_EVERY == EXPORT_EVERY - 1 or minute < 2:
                 self._send(now_ns)
 
     def _take(self, name: str, call: Call) -> None:
-        """Put a call before the budgets, and show to llmcost how it ended."""
+        """Put a call before the budgets; it is in flight until it ends."""
+        self._land(call.started_ns / NANO)
         verdict = self.world.ask(call)
         if verdict.action == "block":
             call = refused(call, next(each.budget for each in verdict.decisions if each.action == "block"))
-        self.world.see(call, verdict)
-        self.services[name].see(call)
-        self.total += call.cost.total or 0.0
+        end = call.started_ns / NANO + call.duration
+        heapq.heappush(self._flying, (end, int(call.id, 16), name, call, verdict))
+
+    def _land(self, now: float) -> None:
+        """Show to llmcost how the calls ended that are over by now."""
+        while self._flying and self._flying[0][0] <= now:
+            _, _, name, call, verdict = heapq.heappop(self._flying)
+            self.world.see(call, verdict)
+            self.services[name].see(call)
+            self.total += call.cost.total or 0.0
+
+    def _store(self, minute: int) -> None:
+        """A disk that is full makes calls wait."""
+        self.services["support-bot"].disk.waiting = 8 * (minute - DISK_FULL.start) if minute in DISK_FULL else 0
 
     def _send(self, now_ns: int) -> None:
         for service in self.services.values():

@@ -15,7 +15,7 @@ from grafana.alert_rules import ALERTS
 from grafana.style import GREEN, RED, YELLOW
 from llmcost import semconv
 
-SUFFIXES = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+SUFFIXES = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count", "")}
 ROWS = (*semconv.METRICS, *semconv.METRICS_OF_OTHERS)
 METRICS = {names.series(metric) + suffix for metric in ROWS for suffix in SUFFIXES[metric.kind]}
 ATTRIBUTES = {value for value in vars(semconv).values() if isinstance(value, str)}
@@ -31,7 +31,7 @@ FUNCTIONS = {
         "increase",
         "rate",
         "deriv",
-        "histogram_quantile",
+        *("histogram_quantile", "histogram_sum", "histogram_count"),
         "sort_desc",
         "clamp_min",
     ),

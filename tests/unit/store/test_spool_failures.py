@@ -121,6 +121,7 @@ def test_what_waits_is_bounded_and_what_was_dropped_is_told(
     spool.close()
     assert fold(folder).calls == 5
     assert marks(folder) == {"dropped": 7}
+    assert (spool.dropped, spool.dropped_ever) == (0, 7), "told, and counted for good"
 
 
 def test_a_real_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

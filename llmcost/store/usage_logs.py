@@ -1,11 +1,7 @@
-"""Old usage logs as calls: llmcost's own exports, LiteLLM's spend logs, OpenAI's usage export, any CSV.
-
-A form of log is one row of :data:`FORMS`: the columns that tell it, and the field that each column fills.
-"""
+"""Rows of old usage logs as calls: llmcost's own exports, LiteLLM's spend logs, OpenAI's usage export, any CSV."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import json
@@ -13,24 +9,16 @@ import math
 import types
 import typing
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from llmcost import semconv
 from llmcost.calls import Attribution, Call, CallSite, Cost, CostStatus, Usage
-from llmcost.errors import ConfigError, LLMCostError
+from llmcost.errors import ConfigError
+from llmcost.store.log_forms import CONTEXT, LLMCOST, TABLE, Form, check_columns, form_of
+from llmcost.store.log_rows import BadRow, Head
 
-FIELDS: Final = (
-    "started", "ended", "id", "label", "model", "provider", "operation", "type", "cost_usd", "status", "input_tokens",
-    "output_tokens", "cached_tokens", "duration_s", "outcome", "error", "user", "session", "run", "function", "file",
-    "line", "requests", "tier",
-)  # fmt: skip
-"""What a column may fill: the columns of ``llmcost export``, the time of the end, the number of requests that a row
-stands for, and the service tier. ``context.KEY`` fills a key of the context."""
-
-CONTEXT: Final = "context."
 _OPERATIONS: Final = {
     "completion": "chat",
     "responses": "chat",
@@ -41,148 +29,39 @@ _OPERATIONS: Final = {
 Price = Callable[[Call], Cost]
 
 
-class BadRow(LLMCostError):
-    """A row that is no call. The message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A form of log: the columns that tell it, the field of each column, and what is the same in every row."""
-
-    name: str
-    told_by: frozenset[str]
-    columns: Mapping[str, str]
-    fixed: Mapping[str, str] = field(default_factory=dict)
-
-
-LLMCOST: Final = Form("llmcost", frozenset({"started", "id", "cost_usd"}), {name: name for name in FIELDS})
-FORMS: Final = (
-    LLMCOST,
-    Form(
-        "litellm",
-        frozenset({"request_id", "startTime", "spend"}),
-        {
-            "request_id": "id", "startTime": "started", "endTime": "ended", "spend": "cost_usd", "model": "model",
-            "custom_llm_provider": "provider", "prompt_tokens": "input_tokens", "completion_tokens": "output_tokens",
-            "call_type": "operation", "session_id": "session", "user": "user", "end_user": "user",
-            "team_id": "context.team",
-        },
-    ),
-    Form(
-        "openai",
-        frozenset({"start_time", "num_model_requests", "model"}),
-        {
-            "start_time": "started", "model": "model", "num_model_requests": "requests", "input_tokens": "input_tokens",
-            "output_tokens": "output_tokens", "input_cached_tokens": "cached_tokens", "user_id": "user",
-            "project_id": "context.project", "service_tier": "tier",
-        },
-        {"provider": "openai"},
-    ),
-)  # fmt: skip
-
-
-def form_of(columns: Mapping[str, Any]) -> Form:
-    """The form whose columns these are.
-
-    Raises:
-        ConfigError: none has them.
-    """
-    for form in FORMS:
-        if form.told_by <= columns.keys():
-            return form
-    known = "; ".join(f"{form.name}: {', '.join(sorted(form.told_by))}" for form in FORMS)
-    raise ConfigError(
-        f"no known form of log has these columns; name them with --map COLUMN=FIELD, or use one of {known}"
-    )
-
-
-def form_by(pairs: Mapping[str, str]) -> Form:
-    """The form that the user describes, column to field.
-
-    Raises:
-        ConfigError: a field does not exist, or none says when a call was.
-    """
-    for column, name in pairs.items():
-        if name not in FIELDS and not name.startswith(CONTEXT):
-            raise ConfigError(f"--map {column}={name}: no such field; there are {', '.join(FIELDS)}, context.KEY")
-    if "started" not in pairs.values():
-        raise ConfigError("--map: name the column of the time, as in --map date=started")
-    return Form("csv", frozenset(pairs), dict(pairs))
-
-
-def rows(source: TextIO) -> Iterator[tuple[int, Any]]:
-    """The rows of a log with the line (of a JSON list: the item) that each stands at: CSV, JSON lines or a JSON list.
-    A row that can't be read is the reason why, a :class:`BadRow`."""
-    start = source.read(1)
-    while start.isspace():
-        start = source.read(1)
-    source.seek(0)
-    if start == "[":
-        yield from enumerate(_listed(source), 1)
-    elif start == "{":
-        yield from _lines(source)
-    else:
-        yield from _table(source)
-
-
-def _listed(source: TextIO) -> list[Any]:
-    try:
-        found = json.load(source)
-    except ValueError as exc:
-        raise ConfigError(f"not JSON: {exc}") from None
-    return list(found)
-
-
-def _lines(source: TextIO) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(source, 1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except ValueError as exc:
-                yield number, BadRow(f"not JSON: {exc}")
-
-
-def _table(source: TextIO) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(source, restkey="", strict=True)
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as exc:
-            yield reader.line_num, BadRow(f"not CSV: {exc}")
-            continue
-        first = next(iter(row.values()), None)
-        if isinstance(first, str) and first.startswith("#"):
-            continue  # the note of a shortened export
-        short = None in row.values() or "" in row
-        yield reader.line_num, BadRow("not as many cells as the head has columns") if short else row
-
-
 class Reader:
     """Makes calls of rows.
 
     Args:
         price: what a call costs whose row does not say it.
-        form: the form that the user describes; else it is told by each row's columns.
+        pairs: what the user says of columns, column to field; the rest is told by their names.
         label: the label of calls whose row has none.
+
+    Attributes:
+        unused: the columns of tables in no known form that fill no field.
     """
 
-    def __init__(self, price: Price, form: Form | None = None, label: str | None = None) -> None:
+    def __init__(self, price: Price, pairs: Mapping[str, str] | None = None, label: str | None = None) -> None:
         self._price = price
-        self._form = form
+        self._pairs = pairs or {}
         self._label = label or semconv.UNTRACKED
+        self._forms: dict[tuple[str, ...], Form] = {}
         self._seen = Counter[str]()
+        self.unused: dict[str, None] = {}
 
     def call(self, row: Any) -> Call | None:
-        """The call of a row; None where it is a note.
+        """The call of a row; None where it is a head or a note.
 
         Raises:
             BadRow: it is none.
-            ConfigError: no known form of log looks like that.
+            ConfigError: it is the first, and its columns do not say what a call is.
         """
         if isinstance(row, BadRow):
             raise row
+        if isinstance(row, Head):
+            check_columns(row, self._pairs)
+            self._form(row)
+            return None
         if not isinstance(row, Mapping):
             raise BadRow("not a table of values")
         if row.keys() == {"note"}:
@@ -190,10 +69,25 @@ class Reader:
         try:
             if "started_ns" in row:
                 return typing.cast(Call, _rebuilt(Call, row))
-            form = self._form or form_of(row)
-            return self._from(form, row)
+            return self._from(self._form_of(row), row)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as exc:
             raise BadRow(str(exc) or type(exc).__name__) from None
+
+    def _form_of(self, row: Mapping[str, Any]) -> Form:
+        try:
+            return self._form(tuple(row))
+        except ConfigError as exc:
+            if not self._forms:
+                raise
+            raise BadRow(exc) from None  # others of this log are calls
+
+    def _form(self, columns: tuple[str, ...]) -> Form:
+        form = self._forms.get(columns)
+        if form is None:
+            form = self._forms[columns] = form_of(columns, self._pairs)
+            if form.name == TABLE:
+                self.unused |= dict.fromkeys(column for column in columns if column not in form.columns)
+        return form
 
     def _from(self, form: Form, row: Mapping[str, Any]) -> Call:
         values = dict(form.fixed)
@@ -216,7 +110,7 @@ class Reader:
             started_ns=round(started * 1e9),
             duration=_number(values, "duration_s") if "duration_s" in values else max(0.0, ended - started),
             operation=_operation(values.get("operation", "chat")),
-            provider=values.get("provider", "unknown"),
+            provider=values.get("provider", "unknown").lower(),
             request_model=values.get("model"),
             usage=Usage(
                 _count(values, "input_tokens"),
@@ -237,7 +131,7 @@ class Reader:
         if "function" in values:
             site = CallSite(values["function"], values.get("file", ""), _count(values, "line") or 0)
         context = {key.removeprefix(CONTEXT): text for key, text in values.items() if key.startswith(CONTEXT)}
-        if form is not LLMCOST:
+        if form.name != LLMCOST.name:
             context["import"] = form.name
         known = label is not None and label != semconv.UNTRACKED
         return Attribution(
@@ -271,11 +165,18 @@ def _moment(text: str | None) -> float:
     try:
         number = float(text)
     except ValueError:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        return _iso(text)
     if not 0 < number < 1e20:
         raise ValueError(f"no time: {text!r}")
     return number / (1e9 if number > 1e16 else 1e3 if number > 1e11 else 1)
+
+
+def _iso(text: str) -> float:
+    try:
+        found = datetime.fromisoformat(text.removesuffix(" UTC"))
+    except ValueError:
+        raise ValueError(f"neither an ISO time nor seconds since 1970: {text!r}") from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _operation(said: str) -> str:
@@ -283,7 +184,10 @@ def _operation(said: str) -> str:
 
 
 def _number(values: Mapping[str, str], name: str) -> float:
-    number = float(values[name])
+    try:
+        number = float(values[name].removeprefix("$"))
+    except ValueError:
+        raise ValueError(f"{name}: not a number: {values[name]!r}") from None
     if not math.isfinite(number) or number < 0:
         raise ValueError(f"{name}: not an amount: {values[name]!r}")
     return number

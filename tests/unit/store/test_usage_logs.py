@@ -108,6 +108,54 @@ def test_any_csv_with_its_columns_named(tmp_path: Path, store: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "timestamp,model,input_tokens,output_tokens,cost\n2026-03-01T10:00:00Z,gpt-5-mini,1000,200,0.00065\n",
+        "Time;Model;Prompt Tokens;Completion-Tokens\n2026-03-01 10:00:00;gpt-5-mini;1000;200\n",
+        "created_at\tmodel\tprovider\ttokens_in\ttokens_out\n1772359200\tgpt-5-mini\tOpenAI\t1000\t200\n",
+        "date,vendor,model_name,prompt_tokens,tokens_out,spend\n2026-03-01,Some Shop,gpt-5-mini,1000,200,$0.00065\n",
+        "date,vendor,model_name,prompt_tokens,completion_tokens\n2026-03-01,Some Shop,gpt-5-mini,1000,200\n",
+        '{"created": 1772359200, "model": "gpt-5-mini", "prompt_tokens": 1000, "completion_tokens": 200}\n',
+        '[{"time": "2026-03-01", "model_id": "gpt-5-mini", "input": 1000, "output": 200}]',
+    ],
+)
+def test_columns_with_obvious_names_need_no_map(tmp_path: Path, store: Path, text: str) -> None:
+    file = tmp_path / "log"
+    file.write_text(text, encoding="utf-8")
+    assert imported(store, str(file)) == (0, 1, 0, [])
+    assert (total(store)["nano"], total(store)["input_tokens"], total(store)["output_tokens"]) == (650_000, 1000, 200)
+
+
+def test_a_map_adds_to_the_obvious_names_and_wins_over_them(tmp_path: Path, store: Path) -> None:
+    file, out = tmp_path / "log.csv", io.StringIO()
+    file.write_text("date,model,cost,list_price,team,note\n2026-03-01,m,1,2,search,x\n", encoding="utf-8")
+    options = ("--map", "list_price=cost_usd", "--map", "team=context.team", "--store", str(store))
+    assert main(["import", str(file), *options], stdout=out) == 0
+    assert out.getvalue() == "1 call imported.\nNot used: cost, note. --map COLUMN=context.KEY keeps a column.\n"
+    assert total(store, "--only", "team=search")["nano"] == 2 * 10**9
+
+
+def test_a_row_of_another_form_among_calls_is_a_bad_row(tmp_path: Path, store: Path) -> None:
+    file = tmp_path / "log"
+    file.write_text('{"time": 1772359200, "cost": 1}\n{"a": 1}\n{"time": 1772359201, "cost": 1}\n', encoding="utf-8")
+    assert imported(store, str(file)) == (1, 2, 0, [2])
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ("cost", "cost_usd: not a number: 'cost'"), ("1,5", "cost_usd: not a number: '1,5'"),
+        ("-1", "cost_usd: not an amount: '-1'"),
+    ],
+)  # fmt: skip
+def test_a_bad_cell_is_told_by_its_field_and_value(tmp_path: Path, store: Path, cell: str, why: str) -> None:
+    file = tmp_path / "log.csv"
+    file.write_text(f'time;cost\n2026-03-01;"{cell}"\nsoon;1\n', encoding="utf-8")
+    told = answer("import", str(file), "--store", str(store))[1]["bad"]
+    assert [bad["why"] for bad in told] == [why, "neither an ISO time nor seconds since 1970: 'soon'"]
+
+
+@pytest.mark.parametrize(
     ("text", "lines", "good"),
     [
         (
@@ -135,10 +183,22 @@ def test_bad_rows_are_named_by_their_line_and_the_others_are_in(
 @pytest.mark.parametrize(
     ("text", "options", "told"),
     [
-        ("a,b\n1,2\n", (), "no known form of log"),
+        ("a,b\n1,2\n", (), "no column says when a call was (such as started, timestamp, time,"),
+        ("a,b\n", (), "there are a, b; name it with --map COLUMN=started"),
+        ("time,b\n1,2\n", (), "no column says what it cost or used (such as cost_usd, cost, input_tokens,"),
+        ('{"a": 1}\n', (), "no column says when"),
+        ("".join(f"column_{n},".ljust(90, "x") for n in range(90)) + "\n", (), "and 85 more"),
+        (
+            "a,b\n1,2\n",
+            ("--map", "a=started", "--map", "nosuch=model"),
+            "--map nosuch=model: no such column; there are a, b",
+        ),
+        ("", (), "nothing in it"),
+        ('{"a":\n1}\n', (), "neither JSON lines nor a JSON list"),
+        ("\ufeff\udcff", (), "not text in UTF-8"),
         ("a,b\n1,2\n", ("--map", "a=colour"), "--map a=colour: no such field"),
         ("a,b\n1,2\n", ("--map", "a"), "--map: 'a' is not COLUMN=FIELD"),
-        ("a,b\n1,2\n", ("--map", "a=model"), "name the column of the time"),
+        ("a,b\n1,2\n", ("--map", "a=model"), "no column says when"),
         ("[broken", (), "not JSON"),
     ],
 )
@@ -146,10 +206,12 @@ def test_what_cannot_be_imported_at_all_is_one_line(
     tmp_path: Path, store: Path, text: str, options: tuple[str, ...], told: str
 ) -> None:
     file, err = tmp_path / "log", io.StringIO()
-    file.write_text(text, encoding="utf-8")
+    file.write_text(text, encoding="utf-8", errors="surrogateescape")
     assert main(["import", str(file), *options, "--store", str(store)], stderr=err) == 2
     assert told in err.getvalue()
     assert err.getvalue().count("\n") == 1
+    assert len(err.getvalue().replace(str(file), "")) < 450
+    assert not store.exists()
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, store: Path) -> None:

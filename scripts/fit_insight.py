@@ -23,17 +23,23 @@ import argparse
 import csv
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
+from insight_levels import ALERTS_A_KEY_WEEK, Spend, fit_levels, incidents, kept_level, read_spend, scored
+from insight_measures import STANDING, VARIATIONS, Trial, judged_alerts, judged_months, trial
+
+from llmcost.insight import fitted
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TARGET = REPOSITORY / "llmcost" / "insight" / "fitted.py"
 DAY = 86400.0
+Series = dict[str, tuple[float, list[float]]]
+"""Name to Unix time of the first day, and values by day."""
 LEVELS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.995)
 HORIZONS = (1, 2, 4, 9, 16, 23, 30)
 FIRST_DAY = 25
@@ -48,12 +54,6 @@ FLOOR = 0.01
 WIDENING = (1.25, 1.12, 1.03)
 """The quantiles are drawn out by these factors (below 5 %, between, above 95 %): errors on new series are larger than
 on those fitted. At the lower end that costs little width, since spend can't fall below nothing."""
-
-
-ALERTS_A_KEY_WEEK = (2.5, 0.85, 0.24)
-"""Budgets of low, medium and high alerts, real and unlabelled jumps included, escalations (some 6 % more) not."""
-BUCKET, WARM, FIRST_JUDGED = 600.0, 144, 1008
-"""Seconds; buckets in which a key is only learnt; bucket from which alerts count."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,9 @@ class Constants:
     tables: np.ndarray
 
 
-@dataclass(frozen=True)
-class Scores:
-    """A key's scores by bucket: of its volume, and of the cost of a call."""
-
-    volume: list[float]
-    unit: list[float]
-
-
-def read_daily(folder: Path) -> dict[str, tuple[float, list[float]]]:
+def read_daily(folder: Path) -> Series:
     """Series name to (Unix time of its first day, values by day)."""
-    series: dict[str, tuple[float, list[float]]] = {}
+    series: Series = {}
     with (folder / "daily.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             start = datetime.fromisoformat(row["date"]).replace(tzinfo=UTC).timestamp()
@@ -94,7 +86,7 @@ def read_daily(folder: Path) -> dict[str, tuple[float, list[float]]]:
     return series
 
 
-def walk(series: dict[str, tuple[float, list[float]]]) -> Errors:
+def walk(series: Series) -> Errors:
     """Let a forecaster walk through each series, and note its errors."""
     from llmcost.insight.distribution import SOFTENING
     from llmcost.insight.forecaster import Forecaster
@@ -145,52 +137,6 @@ def _quantiles(values: np.ndarray, weights: np.ndarray, mask: np.ndarray) -> np.
     return np.maximum.accumulate(middle + factors * (found - middle))
 
 
-def score_keys(folder: Path) -> list[Scores]:
-    """The scores of every key of the LLM service."""
-    from llmcost.insight.unit_price import UnitPrice
-    from llmcost.insight.volume import VolumeScore
-    from llmcost.insight.week import HOURS
-
-    with (folder / "llm_cost.csv").open(newline="") as file:
-        costs = list(csv.DictReader(file))
-    with (folder / "llm_calls.csv").open(newline="") as file:
-        calls = list(csv.DictReader(file))
-    found = []
-    for key in [name for name in costs[0] if name != "minute"]:
-        volume, unit, scores = VolumeScore(1.0), UnitPrice(), Scores([], [])
-        for bucket, (cost, made) in enumerate(zip(costs, calls, strict=True)):
-            hour = int(bucket * BUCKET // 3600) % HOURS
-            scores.volume.append(volume.score(float(cost[key]), hour))
-            scores.unit.append(unit.score(float(cost[key]), float(made[key]), 1 / (bucket + 2)) * volume.news)
-        found.append(scores)
-    return found
-
-
-def fit_levels(keys: Sequence[Scores]) -> list[float]:
-    """For each severity the volume score that keeps its budget of alerts, those for dearer calls included."""
-    from llmcost.insight.spend import UNIT_LEVELS
-
-    levels = []
-    for budget, unit in zip(ALERTS_A_KEY_WEEK, UNIT_LEVELS, strict=True):
-        low, high = 0.0, 100.0
-        for _ in range(20):
-            level = (low + high) / 2
-            alerts = sum(_alerts(scores, level, unit) for scores in keys) / len(keys)
-            low, high = (level, high) if alerts > budget else (low, level)
-        levels.append(high)
-    return levels
-
-
-def _alerts(scores: Scores, volume: float, unit: float) -> int:
-    from llmcost.insight.grades import HOLD_S, IncidentGate
-
-    gate, alerts = IncidentGate(int(HOLD_S / BUCKET)), 0
-    for bucket, (spend, price) in enumerate(zip(scores.volume, scores.unit, strict=True)):
-        passed = gate.passes(float(bucket >= WARM and (spend >= volume or price >= unit)))
-        alerts += passed is not None and bucket >= FIRST_JUDGED
-    return alerts
-
-
 def rendered(constants: Constants, levels: Sequence[float]) -> str:
     """The text of the module of constants."""
     tables = "".join(f"    {_row(table)},\n" for table in constants.tables)
@@ -227,33 +173,70 @@ def _row(values: Iterable[float]) -> str:
     return "(" + ", ".join(f"{value:.3f}" for value in values) + ")"
 
 
-def validate(errors: Errors, folds: int = 6) -> None:
-    """Print how often the intervals hold on series that the constants were not fitted on."""
-    for distance in HORIZONS:
-        inside: dict[float, list[np.ndarray]] = {0.8: [], 0.95: []}
-        weights: list[np.ndarray] = []
-        for fold in range(folds):
-            constants = fit(errors.where(errors.series % folds != fold))
-            test = errors.where((errors.series % folds == fold) & (errors.distance == distance))
-            standard = test.error / np.exp(test.signs @ constants.weights)
-            table = constants.tables[HORIZONS.index(distance)]
-            weights.append(test.weight)
-            for level, hits in inside.items():
-                low, high = np.interp([(1 - level) / 2, (1 + level) / 2], LEVELS, table)
-                hits.append((standard >= low) & (standard <= high))
-        shares = {k: np.average(np.concatenate(v), weights=np.concatenate(weights)) for k, v in inside.items()}
-        print(f"{distance:3d} days ahead: " + ", ".join(f"{k:.0%} interval holds {v:.1%}" for k, v in shares.items()))
+# --- held against what was not fitted on ------------------------------------------------------------------------
 
 
-def validate_levels(keys: Sequence[Scores]) -> None:
-    """Print how many alerts the keys of one half raise at levels that were fitted on the other."""
-    from llmcost.insight.spend import UNIT_LEVELS
+def left_out(series: Series, errors: Errors, folds: int = 6) -> list[dict[str, float]]:
+    """The measures of each forecast of a month, by constants that were fitted on other series."""
+    shipped = fitted.SCALE_WEIGHTS, fitted.ERRORS
+    found: list[dict[str, float]] = []
+    for fold in range(folds):
+        use(fit(errors.where(errors.series % folds != fold)))
+        for start, values in list(series.values())[fold::folds]:
+            found += judged_months(start, values)
+    fitted.SCALE_WEIGHTS, fitted.ERRORS = shipped  # type: ignore[misc]
+    return found
 
-    for half in (0, 1):
-        judged = keys[1 - half :: 2]
-        for budget, level, unit in zip(ALERTS_A_KEY_WEEK, fit_levels(keys[half::2]), UNIT_LEVELS, strict=True):
-            alerts = sum(_alerts(scores, level, unit) for scores in judged) / len(judged)
-            print(f"level {level:5.1f} from one half, for {budget:g} alerts a key and week: {alerts:.2f} on the other")
+
+def validate(found: Sequence[dict[str, float]]) -> None:
+    """Print the measures of forecasts."""
+    for title, rows in [
+        ("all days", found),
+        *((f"day {day}", [r for r in found if r["day"] == day]) for day in STANDING),
+    ]:
+        off = np.array([row["ape"] for row in rows])
+        shares = {name: np.mean([row[name] for row in rows]) for name in ("80 %", "95 %", "WIS", "Brier", "log")}
+        width = np.median([row["width"] for row in rows])
+        words = ", ".join(f"{name} {share:.3f}" for name, share in shares.items())
+        print(f"{title:8}  error median {np.median(off):.3f}, mean {np.mean(off):.3f}; {words}, width {width:.2f}")
+
+
+def use(constants: Constants) -> None:
+    """Let forecasters go by other constants than those that are shipped."""
+    fitted.SCALE_WEIGHTS = tuple(constants.weights.tolist())  # type: ignore[misc]
+    fitted.ERRORS = tuple(tuple(table) for table in constants.tables.tolist())  # type: ignore[misc,assignment]
+
+
+def in_halves(trials: Sequence[Trial], repeats: int) -> dict[str, np.ndarray]:
+    """What is found at medium on one half of the keys at levels that were fitted on the other; a number a half."""
+    counts, rng, rows = incidents([one.clean for one in trials], 1), np.random.default_rng(2), []
+    for _ in range(repeats):
+        order = rng.permutation(len(trials))
+        for half, other in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+            medium = kept_level(counts[half], ALERTS_A_KEY_WEEK[1])
+            levels = [level * medium / fitted.VOLUME_LEVELS[1] for level in fitted.VOLUME_LEVELS]
+            rows.append({"level": medium, **judged_alerts([trials[at] for at in other], levels)})
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def validate_levels(spend: Mapping[str, Spend]) -> None:
+    """Print what is found on halves of the keys, and on variations of all keys at the levels that are shipped."""
+    trials = [trial(name, one, places=3) for name, one in spend.items()]
+    table = in_halves(trials, repeats=20)
+    few, good = table["alerts"] <= 1.0, table["F1"] >= 0.5
+    print(f"alerts at medium on {len(few)} halves of the keys, at levels from the other half")
+    for share in (10, 50, 90):
+        print(f"  {share} % below: {_in_words({name: float(np.percentile(v, share)) for name, v in table.items()})}")
+    print(f"  at most 1 alert a key and week: {np.mean(few):.0%}; with F1 from 0.5 as well: {np.mean(few & good):.0%}")
+    print(f"all keys at the level that is shipped, {fitted.VOLUME_LEVELS[1]}")
+    print(f"  {'as they are':17}: {_in_words(judged_alerts(trials, fitted.VOLUME_LEVELS))}")
+    for variation in list(VARIATIONS)[1:]:
+        varied = [trial(name, one, 1, variation) for name, one in spend.items()]
+        print(f"  {variation:17}: {_in_words(judged_alerts(varied, fitted.VOLUME_LEVELS))}", flush=True)
+
+
+def _in_words(measures: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in measures.items())
 
 
 def main(argv: Sequence[str]) -> int:
@@ -262,12 +245,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--validate", action="store_true")
     options = parser.parse_args(argv)
-    errors = walk(read_daily(options.data))
+    series = read_daily(options.data)
+    errors = walk(series)
     if options.validate:
-        validate(errors)
-        validate_levels(score_keys(options.data))
+        validate(left_out(series, errors))
+        validate_levels(read_spend(options.data))
         return 0
-    text = rendered(fit(errors), fit_levels(score_keys(options.data)))
+    text = rendered(fit(errors), fit_levels([scored(spend) for spend in read_spend(options.data).values()]))
     if options.check:
         same = TARGET.read_text(encoding="utf-8") == text
         print(f"{TARGET.name} is {'what the data gives' if same else 'out of date'}")

@@ -74,7 +74,8 @@ class Detector(Resumable):
 
     def _close(self, begin: float) -> Severity | None:
         if isinstance(self._judge, SpendJudge):
-            return self._gate.passes(self._judge.weigh(self._cost, self._calls, begin))
+            reached = self._judge.weigh(self._cost, self._calls, begin)
+            return self._gate.passes(reached, self._judge.dearer)
         # News is rare already: it needs no gate.
         level = int(self._judge.weigh(self._cost, begin % _DAY))
         return SEVERITIES[level - 1] if level else None

@@ -29,5 +29,5 @@ ERRORS: Final = (
 """Quantiles of log error / scale, a row a distance."""
 # fmt: on
 
-VOLUME_LEVELS: Final = (4.8, 7.0, 11.1)
-"""Scores of a bucket's spend for about 2.5, 0.85, 0.24 alerts a key and week."""
+VOLUME_LEVELS: Final = (5.0, 7.0, 10.9)
+"""Scores of a bucket's spend for about 2.3, 0.8, 0.24 alerts a key and week."""

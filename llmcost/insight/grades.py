@@ -15,6 +15,8 @@ HOLD_S: Final = 6 * 3600.0
 _NEVER: Final = -(10**9)
 _WORSE: Final = 1.5
 """Grades above the worst so far that are an escalation."""
+_DEAR: Final = 2.0
+"""From this grade on, dearer calls are news even while something else goes on."""
 
 
 def grade(score: float, levels: Sequence[float]) -> float:
@@ -38,18 +40,20 @@ def worst(alerts: Iterable[Severity | None]) -> Severity | None:
 
 
 class IncidentGate(Resumable):
-    """Lets the first grade of an incident pass at each severity, then only one that is much worse.
+    """Lets the first grade of an incident pass at each severity, then only one that is much worse, or calls that became
+    dearer in an incident of something else.
 
     Args:
         hold: buckets below a severity after which the incident is over at that severity.
     """
 
-    __slots__ = ("_hold", "_last", "_now", "_peak")
-    STATE: ClassVar[tuple[str, ...]] = ("_last", "_now", "_peak")
+    __slots__ = ("_dear", "_hold", "_last", "_now", "_peak")
+    STATE: ClassVar[tuple[str, ...]] = ("_dear", "_last", "_now", "_peak")
 
     def __init__(self, hold: int) -> None:
         self._hold = hold
         self._now = 0
+        self._dear = _NEVER
         self._last = [_NEVER] * len(SEVERITIES)
         self._peak = [0.0] * len(SEVERITIES)
 
@@ -58,13 +62,23 @@ class IncidentGate(Resumable):
         """Whether an incident of any severity is going on."""
         return self._now - self._last[0] <= self._hold
 
-    def passes(self, reached: float) -> Severity | None:
-        """The severity to report for the next bucket, given its grade; None where there is nothing new."""
+    def passes(self, reached: float, dearer: float = 0.0) -> Severity | None:
+        """The severity to report for the next bucket; None where there is nothing new.
+
+        Args:
+            reached: the bucket's grade.
+            dearer: the part of it that dearer calls alone give.
+        """
         self._now += 1
+        if reached < 1:
+            return None
+        other = dearer >= _DEAR and self._now - self._dear > self._hold
+        if dearer >= _DEAR:
+            self._dear = self._now
         reported: Severity | None = None
         for index in range(min(int(reached), len(SEVERITIES))):
             new = self._now - self._last[index] > self._hold
-            if new or reached > self._peak[index] + _WORSE:
+            if new or reached > self._peak[index] + _WORSE or (other and index < int(dearer)):
                 reported = SEVERITIES[index]
                 self._peak[index] = reached
             self._last[index] = self._now

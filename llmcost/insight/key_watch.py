@@ -127,7 +127,7 @@ class KeyWatch(Resumable):
             self._habits.learn(now)
             if not incident.empty:
                 self._incident = Incident()
-        return self._report(self._gate.passes(reached), begin + self._settings.bucket_s)
+        return self._report(self._gate.passes(reached, self._spend.dearer), begin + self._settings.bucket_s)
 
     def _usual(self) -> Profile:
         call_cost = self._spend.usual_call

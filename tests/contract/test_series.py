@@ -42,13 +42,32 @@ def scorer() -> ModuleType:
     return _module("series_scorer", DATA / "score.py")
 
 
-def test_the_shipped_constants_are_what_the_data_gives() -> None:
-    script = _module("fit_insight", REPOSITORY / "scripts" / "fit_insight.py")
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return _module("fit_insight", REPOSITORY / "scripts" / "fit_insight.py")
+
+
+def test_the_shipped_constants_are_what_the_data_gives(script: ModuleType) -> None:
     constants = script.fit(script.walk(script.read_daily(DATA)))
     assert list(constants.weights) == pytest.approx(fitted.SCALE_WEIGHTS, abs=0.002)
     for found, shipped in zip(constants.tables, fitted.ERRORS, strict=True):
         assert list(found) == pytest.approx(shipped, abs=0.02)
-    assert script.fit_levels(script.score_keys(DATA)) == pytest.approx(fitted.VOLUME_LEVELS, abs=0.06)
+    keys = [script.scored(spend) for spend in script.read_spend(DATA).values()]
+    assert script.fit_levels(keys) == pytest.approx(fitted.VOLUME_LEVELS, abs=0.06)
+
+
+def test_intervals_hold_on_series_left_out(script: ModuleType) -> None:
+    series = script.read_daily(DATA)
+    found = script.left_out(series, script.walk(series))
+    assert 0.78 <= sum(row["80 %"] for row in found) / len(found) <= 0.82
+    assert 0.935 <= sum(row["95 %"] for row in found) / len(found) <= 0.965
+
+
+def test_alerts_keep_their_budget_on_keys_left_out(script: ModuleType) -> None:
+    trials = [script.trial(name, spend, places=1) for name, spend in script.read_spend(DATA).items()]
+    found = script.in_halves(trials, repeats=6)
+    assert sum(found["alerts"] <= 1.0) >= 0.75 * len(found["alerts"])
+    assert sum(found["F1"]) >= 0.50 * len(found["F1"])
 
 
 @pytest.fixture(scope="module")

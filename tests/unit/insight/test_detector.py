@@ -11,6 +11,7 @@ import pytest
 
 from llmcost.insight import SEVERITIES, Detector, Severity
 from llmcost.insight.grades import IncidentGate, grade
+from llmcost.insight.restless import Restless
 from llmcost.insight.tails import TailMeter
 
 BUCKET = 600.0
@@ -206,3 +207,35 @@ def test_a_key_of_few_calls_stays_quiet_until_one_is_larger(every: int) -> None:
     at = START + DAY_BUCKETS * 21 * BUCKET
     detector.update(at + 1, 0.3, 30)
     assert detector.update(at + BUCKET, 0.0, 0) == "high"
+
+
+def test_dearer_calls_are_news_in_an_incident_of_something_else() -> None:
+    gate = IncidentGate(hold=3)
+    assert gate.passes(3.9) == "high"
+    assert gate.passes(2.5, 2.5) == "medium"
+    assert gate.passes(3.2, 3.2) is None, "the same news, told once"
+    for _ in range(4):
+        gate.passes(3.0)
+    assert gate.passes(3.0, 3.0) == "high"
+
+
+def test_dearer_calls_that_begin_an_incident_are_told_once() -> None:
+    gate = IncidentGate(hold=3)
+    assert gate.passes(2.5, 2.5) == "medium"
+    assert gate.passes(2.6, 2.6) is None
+
+
+def test_after_outbreaks_it_takes_more_for_the_next_one() -> None:
+    restless = Restless(BUCKET, hold=3)
+    assert restless.tempered(10.0, level=7.0) == 10.0
+    assert restless.tempered(10.0, level=7.0) == 10.0, "while it goes on nothing is held back"
+    assert [restless.tempered(1.0, 7.0) for _ in range(3)] == [1.0] * 3
+    assert restless.tempered(8.0, level=7.0) == pytest.approx(8.0 / 1.2, rel=0.01)
+
+
+def test_a_restless_time_is_forgotten() -> None:
+    restless = Restless(BUCKET, hold=3)
+    restless.tempered(10.0, level=7.0)
+    for _ in range(14 * DAY_BUCKETS):
+        restless.tempered(0.0, level=7.0)
+    assert restless.tempered(8.0, level=7.0) == pytest.approx(8.0, rel=0.01)

@@ -12,6 +12,7 @@ from llmcost.cli import options as o
 from llmcost.errors import ConfigError, reason
 from llmcost.report.build import Question, build
 from llmcost.report.model import Report
+from llmcost.report.unsure import unsure_labels
 from llmcost.store.query import Spend
 
 
@@ -44,8 +45,9 @@ def _asked(by: str, chosen: o.Selection, limit: int, charts: bool, store: Path |
     with o.opened(store) as connection:
         o.known_key(connection, "--by", by)
         wanted = o.filter_of(connection, chosen, zone)
-        mapped = o.map_path(store) is not None
-        return build(Spend(connection, wanted, zone), Question(by, zone_name, limit or None, charts, mapped))
+        path = o.map_path(store)
+        question = Question(by, zone_name, limit or None, charts, path is not None, unsure_labels(path) if path else ())
+        return build(Spend(connection, wanted, zone), question)
 
 
 def _show(answer: Report, as_json: bool, as_csv: bool, html: Path | None) -> None:

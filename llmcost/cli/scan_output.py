@@ -12,13 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from llmcost.cli.finished_scan import Finished
+from llmcost.report.unsure import UNSURE
 from llmcost.report.words import plain as safe
 from llmcost.report.words import plural
 from llmcost_analyzer import mapfile
 from llmcost_analyzer.entries import WRAPPER_LABEL, Entry
 
-UNSURE: Final = 0.45
-"""Labels below this confidence are worth a look."""
 _SHOWN: Final = 8
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Final
@@ -16,6 +17,10 @@ from llmcost.store.percentiles import p95, p95_of_all
 from llmcost.store.query import Group, Spend, Sums, added
 
 NO_MAP: Final = "No semantic map: all calls are untracked. Run `llmcost scan`."
+UNSURE: Final = (
+    "? The scan was not sure of this label: `llmcost scan` lists such functions,"
+    " `llmcost sections set FILE:FUNCTION LABEL` settles one."
+)
 _TRUST_OF_STATUS: Final = {
     "priced": "exact",
     "explicit": "exact",
@@ -38,6 +43,7 @@ class Question:
         limit: rows shown; the others are folded into one.
         charts: whether days and models are wanted as well.
         mapped: whether a semantic map was found.
+        unsure: labels that the scan was not sure of.
     """
 
     by: str
@@ -45,12 +51,16 @@ class Question:
     limit: int | None = None
     charts: bool = False
     mapped: bool = True
+    unsure: Collection[str] = ()
 
 
 def build(spend: Spend, question: Question) -> Report:
     """Ask the store and compose the report."""
-    trust = _trust(spend)
+    doubtful = {label: calls for label, calls in spend.from_map().items() if label in question.unsure}
+    trust = _trust(spend, doubtful)
     rows, notes = _rows(spend, question.by, question.limit)
+    if dimension(question.by).name == "label":
+        rows = tuple(replace(row, unsure=row.key in doubtful) for row in rows)
     since, until = _range(spend)
     return Report(
         by=question.by,
@@ -112,7 +122,7 @@ def _folded(key: str, groups: list[Group], money: int) -> Row:
     return replace(_row(Group(key, added(group.sums for group in groups)), money, None), folded=len(groups))
 
 
-def _trust(spend: Spend) -> Trust:
+def _trust(spend: Spend, doubtful: Mapping[str, int]) -> Trust:
     calls = Counter[str]()
     for group in spend.by("status"):
         calls[_TRUST_OF_STATUS.get(group.key, "unpriced")] += group.sums.calls
@@ -120,6 +130,7 @@ def _trust(spend: Spend) -> Trust:
     return Trust(
         calls=calls.total(),
         untracked=sum(group.sums.calls for group in spend.by("label") if group.key == semconv.UNTRACKED),
+        unsure=sum(doubtful.values()),
         unseen=counted.get("unseen", 0),
         lost=counted.get("dropped", 0) + counted.get("torn", 0),
         **calls,
@@ -127,27 +138,24 @@ def _trust(spend: Spend) -> Trust:
 
 
 def _range(spend: Spend) -> tuple[str | None, str | None]:
-    found = spend.first_and_last()
-    first, end = (found[0], found[1] + 1) if found else (None, None)
-    since = spend.wanted.since if spend.wanted.since is not None else first
-    until = spend.wanted.until if spend.wanted.until is not None else end
-    return _iso(since, spend.zone), _iso(until, spend.zone, spend.now)
+    """What the user asked for; where nothing was asked, from the first call to the last."""
+    first, last = spend.first_and_last() or (None, None)
+    since, until = (
+        None if quarter is None else quarter * QUARTER_SECONDS for quarter in (spend.wanted.since, spend.wanted.until)
+    )
+    return _iso(first if since is None else since, spend.zone), _iso(last if until is None else until, spend.zone)
 
 
-def _iso(quarter: int | None, zone: tzinfo, now: float | None = None) -> str | None:
-    """The present quarter of an hour ends now, not in the future."""
-    if quarter is None:
-        return None
-    end = quarter * QUARTER_SECONDS
-    return datetime.fromtimestamp(
-        now if now is not None and end - QUARTER_SECONDS <= now < end else end, zone
-    ).isoformat(timespec="minutes")
+def _iso(moment: float | None, zone: tzinfo) -> str | None:
+    return None if moment is None else datetime.fromtimestamp(moment, zone).isoformat(timespec="minutes")
 
 
 def _remarks(question: Question, trust: Trust, unpriced: int) -> list[str]:
     remarks = []
     if trust.calls and not question.mapped and trust.untracked:
         remarks.append(NO_MAP if trust.untracked == trust.calls else NO_MAP.replace("all calls", "some calls"))
+    if trust.unsure:
+        remarks.append(UNSURE)
     if unpriced:
         remarks.append(f"* {plural(unpriced, 'call')} of unknown cost not included; `llmcost doctor` names the models.")
     if trust.lost:

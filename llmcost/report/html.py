@@ -48,6 +48,7 @@ _COLUMNS: Final = (
     _Column("Errors", lambda row, _: f"{row.errors:,}", lambda row: row.errors, False),
 )
 _FEW: Final = _COLUMNS[:5]
+_UNSURE: Final = ' <span class="unsure" title="The scan was not sure of this label">?</span>'
 _ALARM: Final = ' class="unseen"'
 
 
@@ -146,6 +147,8 @@ def _legend(trust: Trust) -> str:
         if getattr(trust, name) or name == "exact"
     ]
     items.append(f"<li><b>{percent(trust.untracked / trust.calls)}</b> untracked</li>")
+    if trust.unsure:
+        items.append(f"<li><b>{percent(trust.unsure / trust.calls)}</b> of unsure label</li>")
     items.append(f"<li{_ALARM if trust.unseen else ''}><b>{trust.unseen:,}</b> unseen</li>")
     return f'<ul class="legend">{"".join(items)}</ul>'
 
@@ -176,7 +179,7 @@ def _row(row: Row, columns: Sequence[_Column], digits: int, largest: float) -> s
     )
     key = escape(plain(row.key), quote=True)
     return (
-        f'<tr><th scope="row" data-value="{key}" title="{key}">{_name(row.key)}</th>'
+        f'<tr><th scope="row" data-value="{key}" title="{key}">{_name(row.key)}{_UNSURE if row.unsure else ""}</th>'
         f'<td class="bar">{share_bar((row.share or 0.0) / largest)}</td>{cells}</tr>'
     )
 

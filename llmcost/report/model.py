@@ -22,6 +22,7 @@ class Row:
         input_tokens: with the ``cached_tokens`` among them.
         errors: calls that failed.
         folded: how many values this row stands for.
+        unsure: whether it is a section whose label the scan was not sure of.
     """
 
     key: str
@@ -36,12 +37,14 @@ class Row:
     cached_tokens: int
     errors: int
     folded: int = 1
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
     """How far the report can be trusted: calls by what is known of their cost, which sum to ``calls``; then calls in
-    no known section, requests that could not be read as calls, and records that were lost.
+    no known section, those in sections whose label the scan was not sure of, requests that could not be read as calls,
+    and records that were lost.
 
     ``exact``: usage and price are known. ``zero_listed``: a hosted model listed at price 0. ``not_billed``: refused or
     failed. ``counted_elsewhere``: a gateway nearer to the provider counts it.
@@ -56,6 +59,7 @@ class Trust:
     not_billed: int = 0
     counted_elsewhere: int = 0
     untracked: int = 0
+    unsure: int = 0
     unseen: int = 0
     lost: int = 0
 
@@ -73,8 +77,8 @@ class Day:
 class Report:
     """What was spent, on what, and how sure that is.
 
-    ``since`` and ``until`` are ISO times in ``zone``, the first and the last quarter of an hour with calls where the
-    user gave none; None where there are no calls. ``rows`` sum to ``total``. ``days`` and ``models`` are filled where
+    ``since`` and ``until`` are ISO times in ``zone``: those that the user gave, else when the first and the last call
+    began; None where there are no calls. ``rows`` sum to ``total``. ``days`` and ``models`` are filled where
     a renderer shows them.
     """
 

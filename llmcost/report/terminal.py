@@ -76,6 +76,8 @@ def _trust(report: Report, between: str) -> Text:
                 between
             )
     line.append(f"{percent(trust.untracked / trust.calls)} untracked", "yellow" if trust.untracked else "")
+    if trust.unsure:
+        line.append(f"{between}{percent(trust.unsure / trust.calls)} of unsure label", _DOUBTFUL)
     line.append(f"{between}{count(trust.unseen)} unseen", "red" if trust.unseen else "")
     return line
 
@@ -95,18 +97,22 @@ def _table_of(report: Report, console: Console, *, wide: bool) -> Table:
     cells = [_cells(row, digits, wide) for row in (*report.rows, report.total)]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     bar = 16 if wide else 6
-    room = console.width - sum(width + 1 for width in (*widths, bar))
+    marked = any(row.unsure for row in report.rows)
+    room = console.width - sum(width + 1 for width in (*widths, bar)) - 2 * marked
     table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, header_style="bold")
     table.add_column(Text(plain(report.title)), no_wrap=True, overflow="ellipsis", max_width=max(_NARROWEST, room))
+    if marked:
+        table.add_column("", no_wrap=True, style=_DOUBTFUL)
     table.add_column("", no_wrap=True)
     for head, width in zip(heads, widths, strict=True):
         table.add_column(head, justify="right", no_wrap=True, min_width=width)
     largest = max((row.share or 0.0 for row in report.rows), default=0.0) or 1.0
     for row, texts in zip(report.rows, cells, strict=False):
         drawn = drawn_bar((row.share or 0.0) / largest, bar, ascii_only=console.options.ascii_only)
-        table.add_row(Text(plain(row.key)), Text(drawn, "cyan"), *texts)
+        mark = ["?" if row.unsure else ""] if marked else []
+        table.add_row(Text(plain(row.key)), *mark, Text(drawn, "cyan"), *texts)
     table.add_section()
-    table.add_row(Text("Total", "bold"), "", *cells[-1])
+    table.add_row(Text("Total", "bold"), *[""] * (1 + marked), *cells[-1])
     return table
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
-from llmcost.store.booking import SUM_COLUMNS
+from llmcost.store.booking import SUM_COLUMNS, WEEK
 from llmcost.store.dimensions import Dimension, dimension
 from llmcost.store.filters import QUARTER_SECONDS, Filter
 
@@ -57,11 +57,9 @@ class Spend:
         connection: a reading connection.
         wanted: which calls.
         zone: the zone in which days and hours begin.
-        now: the present in Unix seconds.
     """
 
-    def __init__(self, connection: sqlite3.Connection, wanted: Filter, zone: tzinfo, now: float | None = None) -> None:
-        self.now = time.time() if now is None else now
+    def __init__(self, connection: sqlite3.Connection, wanted: Filter, zone: tzinfo) -> None:
         self.connection = connection
         self.wanted = wanted
         self.zone = zone
@@ -137,13 +135,33 @@ class Spend:
         )
         return dict(rows.fetchall())
 
-    def first_and_last(self) -> tuple[int, int] | None:
-        """The quarters of an hour of the first and the last call; None where there is none."""
+    def first_and_last(self) -> tuple[float, float] | None:
+        """When the first and the last call began, in Unix seconds; None where there is none."""
         condition, parameters = self.wanted.where()
         first, last = self.connection.execute(
             f"SELECT min(quarter), max(quarter) FROM {self.table} WHERE {condition}", parameters
         ).fetchone()
-        return None if first is None else (first, last)
+        return None if first is None else (self._began("min", first), self._began("max", last))
+
+    def _began(self, which: str, quarter: int) -> float:
+        """The first or last beginning of a call in a quarter of an hour. The index has the calls of a week together."""
+        condition, parameters = self.wanted.where()
+        found = self.connection.execute(
+            f"SELECT {which}(started_ns) FROM calls INDEXED BY calls_by_cost"
+            f" WHERE week = ? AND quarter = ? AND {condition}",
+            [quarter // WEEK, quarter, *parameters],
+        )
+        began = found.fetchone()[0]
+        return quarter * QUARTER_SECONDS if began is None else began / 1e9  # pruned just now
+
+    def from_map(self) -> Mapping[str, int]:
+        """Calls by label, where the semantic map gave it to them."""
+        rows = self.connection.execute("SELECT id, label FROM series WHERE label_source IN ('map', 'inherited')")
+        names, found = dict(rows.fetchall()), Counter[str]()
+        for series, sums in self._series:
+            if series in names:
+                found[names[series]] += sums.calls
+        return found
 
 
 def clock_key(by: Dimension, zone: tzinfo) -> Callable[[int], str]:

@@ -15,7 +15,7 @@ import pytest
 from factories import a_call, many_calls
 from stores import filled
 
-from llmcost.calls import Call, nano_dollars
+from llmcost.calls import Call, Cost, nano_dollars
 from llmcost.cli import main
 from llmcost.store.paths import StoreFolder
 from llmcost.store.spool import Spool
@@ -116,6 +116,37 @@ def test_calls_are_listed_newest_first() -> None:
     assert text.splitlines()[-1] == "The newest 5 of 57 calls; --limit shows more."
     assert max(map(len, text.splitlines())) <= 80
     assert answer("calls", "--user", "nobody")[1] == "No calls.\n"
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_what_went_wrong_with_a_call_is_shown_in_full(
+    tmp_path: Path, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    refused = Cost("not_billed")
+    failed = [
+        a_call(1, cost=refused, error_type="openai.error.ServiceUnavailableError"),
+        a_call(2, cost=refused, error_type="429", status_code=429, error_code="insufficient_quota"),
+        a_call(3, cost=refused, error_type="rate_limit_error", status_code=429),
+        a_call(4, cost=refused, error_type="x" * 100 + "\x1b[31m"),
+        a_call(5, cost=refused, error_type="402", status_code=402, budget_action="block", budget_name="day"),
+        a_call(6, cost=Cost("partial", 0.25), duration=0.0),
+    ]
+    folder = filled(tmp_path / "failed", failed)
+    text = answer("calls", "--store", str(folder.root))[1]
+    for line in (
+        "             openai.error.ServiceUnavailableError\n",
+        "             HTTP 429 (code insufficient_quota)\n",
+        "             rate_limit_error (HTTP 429)\n",
+        "             HTTP 402 (refused by budget day)\n",
+    ):
+        assert line in text
+    assert "".join(text.split()).count("x" * 100 + "\\x1b[31m") == 1
+    assert text.count("not billed") == 5
+    assert " $0.250~ " in text
+    assert " - " in next(line for line in text.splitlines() if "$0.250~" in line), "how long it took is not known"
+    assert text.splitlines()[-1].startswith("~ not exact")
+    assert max(map(len, text.splitlines())) <= int(columns)
 
 
 def test_export_as_json_lines_holds_the_whole_records(store: StoreFolder) -> None:

@@ -25,6 +25,7 @@ from llmcost.store.filters import Filter
 from llmcost.store.query import Spend
 from llmcost.store.record import Mark
 
+BY_HAND = Attribution("teaser", "explicit")
 GOLDEN = Path(__file__).parents[2] / "golden"
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -157,17 +158,17 @@ def test_the_schema_of_json_and_csv(tmp_path: Path) -> None:
         {
             "key": "summarization", "nano": 1_000_000, "usd": 0.001, "share": 1.0, "calls": 2, "unpriced": 1,
             "average": 1_000_000, "p95": 1_000_000, "input_tokens": 2400, "output_tokens": 320, "cached_tokens": 400,
-            "errors": 0, "folded": 1,
+            "errors": 0, "folded": 1, "unsure": False,
         }
     ]  # fmt: skip
     assert table["trust"] == {
         "calls": 2, "exact": 1, "estimated": 0, "partial": 0, "unpriced": 1, "zero_listed": 0, "not_billed": 0,
-        "counted_elsewhere": 0, "untracked": 0, "unseen": 3, "lost": 0,
+        "counted_elsewhere": 0, "untracked": 0, "unsure": 0, "unseen": 3, "lost": 0,
     }  # fmt: skip
     assert csv.render(report) == (
         "label,cost_usd,share,calls,unpriced_calls,average_usd,p95_usd,input_tokens,output_tokens,cached_tokens,errors,"
         "values,since,until,zone\n"
-        "summarization,0.001,1.000000,2,1,0.001,0.001,2400,320,400,0,1,2026-11-16T00:00+00:00,2026-11-16T00:15+00:00,UTC\n"
+        "summarization,0.001,1.000000,2,1,0.001,0.001,2400,320,400,0,1,2026-11-16T00:00+00:00,2026-11-16T00:00+00:00,UTC\n"
     )
 
 
@@ -249,6 +250,29 @@ def test_without_a_map_the_report_says_to_scan(tmp_path: Path, mapped: bool, sai
     report = answer(tmp_path, [a_call(1, label="untracked")], mapped=mapped)
     assert any("llmcost scan" in note for note in report.notes) is said
     assert ("llmcost scan" in shown(report)) is said
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_sections_of_unsure_label_are_marked_in_every_form(tmp_path: Path, width: int) -> None:
+    calls = [a_call(1), a_call(2, label="teaser"), a_call(3, label="teaser", attribution=BY_HAND)]
+    report = answer(tmp_path, calls, unsure={"teaser", "caption"})
+    assert (report.trust.unsure, [row.unsure for row in report.rows]) == (1, [True, False])
+    text = shown(report, width)
+    assert re.search(r"^teaser +\? +█", text, re.MULTILINE)
+    assert re.search(r"^summarization +█", text, re.MULTILINE)
+    assert "33.3% of unsure label" in " ".join(text.split())
+    assert "llmcost sections set FILE:FUNCTION LABEL" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= width
+    assert html.render(report).count('<span class="unsure"') == 1
+    assert [row["unsure"] for row in json_module.loads(json.render(report))["rows"]] == [True, False]
+    assert not any(row.unsure for row in answer(tmp_path, calls, "model", unsure={"teaser"}).rows)
+
+
+def test_the_range_is_that_of_the_calls_to_the_minute(tmp_path: Path) -> None:
+    calls = [a_call(n, started_ns=START_NS + minutes * 60 * 10**9) for n, minutes in enumerate((52, 7, 40))]
+    report = answer(tmp_path, calls)
+    assert (report.since, report.until) == ("2026-11-16T00:07+00:00", "2026-11-16T00:52+00:00")
+    assert "\n2026-11-16 00:07 to 2026-11-16 00:52, UTC\n" in shown(report)
 
 
 def test_an_empty_store_says_so(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-VOLATILE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d to .*$|(?<=^only run = ).*$", re.MULTILINE)
+VOLATILE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d.*$|(?<=^only run = ).*$", re.MULTILINE)
 """What differs from run to run: when, and the run's id."""
 BLOCK = re.compile(r"(?<=<!-- output -->\n).*?(?=<!-- /output -->)", re.DOTALL)
 

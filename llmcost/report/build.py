@@ -17,10 +17,7 @@ from llmcost.store.percentiles import p95, p95_of_all
 from llmcost.store.query import Group, Spend, Sums, added
 
 NO_MAP: Final = "No semantic map: all calls are untracked. Run `llmcost scan`."
-UNSURE: Final = (
-    "? The scan was not sure of this label: `llmcost scan` lists such functions,"
-    " `llmcost sections set FILE:FUNCTION LABEL` settles one."
-)
+UNSURE: Final = "? The label is unsure; settle it: `llmcost sections set FILE:FUNCTION LABEL`."
 _TRUST_OF_STATUS: Final = {
     "priced": "exact",
     "explicit": "exact",

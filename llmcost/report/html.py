@@ -17,6 +17,7 @@ from llmcost.report.words import (
     decimals,
     money_of,
     percent,
+    period,
     plain,
     plural,
     share_of,
@@ -130,13 +131,9 @@ def _head(report: Report) -> str:
 def _range(report: Report) -> str:
     words = []
     if report.since and report.until:
-        words.append(f"{escape(_short(report.since))} to {escape(_short(report.until))}, {escape(plain(report.zone))}")
+        words.append(f"{escape(period(report.since, report.until))}, {escape(plain(report.zone))}")
     words += [f"only {_name(key)} = {_name(value)}" for key, value in report.filters]
     return f'<p class="soft">{" · ".join(words)}</p>' if words else ""
-
-
-def _short(iso: str) -> str:
-    return iso[:16].replace("T", " ")
 
 
 def _legend(trust: Trust) -> str:

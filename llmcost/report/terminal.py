@@ -15,6 +15,7 @@ from llmcost.report.words import (
     decimals,
     money_of,
     percent,
+    period,
     plain,
     plural,
     share_of,
@@ -52,14 +53,10 @@ def _head(report: Report) -> RenderableType:
         head.append(f"  in {plural(total.calls, 'call')}{failed}, by {plain(report.title).lower()}")
     lines = [head]
     if report.since and report.until:
-        lines.append(Text(f"{_short(report.since)} to {_short(report.until)}, {report.zone}", "dim"))
+        lines.append(Text(f"{period(report.since, report.until)}, {report.zone}", "dim"))
     if report.filters:
         lines.append(Text("only " + ", ".join(f"{plain(k)} = {plain(v)}" for k, v in report.filters), "dim"))
     return Group(*lines)
-
-
-def _short(iso: str) -> str:
-    return iso[:16].replace("T", " ")
 
 
 def _trust(report: Report, between: str) -> Text:

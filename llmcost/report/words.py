@@ -38,6 +38,14 @@ def plain(name: str) -> str:
     )
 
 
+def period(since: str, until: str) -> str:
+    """A range of ISO times as people write it: a day is named once, and so is a minute."""
+    first, last = (iso[:16].replace("T", " ") for iso in (since, until))
+    if first == last:
+        return first
+    return f"{first} to {last[11:] if first[:10] == last[:10] else last}"
+
+
 def decimals(nano: int | None) -> int:
     """Digits after the point that suit a column whose largest amount is this."""
     usd = abs(nano or 0) / NANO

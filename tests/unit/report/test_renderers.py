@@ -19,7 +19,7 @@ from llmcost.calls import Attribution, Call, Cost, CostStatus, nano_dollars
 from llmcost.report import csv, html, json, terminal
 from llmcost.report.build import Question, build
 from llmcost.report.model import Report
-from llmcost.report.words import TRUST_WORDS, count, money, percent, plain, small_money
+from llmcost.report.words import TRUST_WORDS, count, money, percent, period, plain, small_money
 from llmcost.store.database import reading
 from llmcost.store.filters import Filter
 from llmcost.store.query import Spend
@@ -272,7 +272,9 @@ def test_the_range_is_that_of_the_calls_to_the_minute(tmp_path: Path) -> None:
     calls = [a_call(n, started_ns=START_NS + minutes * 60 * 10**9) for n, minutes in enumerate((52, 7, 40))]
     report = answer(tmp_path, calls)
     assert (report.since, report.until) == ("2026-11-16T00:07+00:00", "2026-11-16T00:52+00:00")
-    assert "\n2026-11-16 00:07 to 2026-11-16 00:52, UTC\n" in shown(report)
+    assert period("2026-11-16T00:07+00:00", "2026-11-16T00:07+00:00") == "2026-11-16 00:07"
+    assert period("2026-11-16T00:07+00:00", "2026-11-17T00:07+00:00") == "2026-11-16 00:07 to 2026-11-17 00:07"
+    assert "\n2026-11-16 00:07 to 00:52, UTC\n" in shown(report)
 
 
 def test_an_empty_store_says_so(tmp_path: Path) -> None:

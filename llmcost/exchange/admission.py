@@ -124,7 +124,7 @@ class Gate:
         """Ask in this thread. What this process has spent but not booked yet refuses no call of its own."""
         waiting = self.books.settler.waiting
         verdict = self.controller.admit(admission)
-        if waiting and self._too_early(verdict) and self.books.settler.flush():
+        if waiting and _too_early(verdict) and self._booked(verdict):
             return self._again(verdict, self.controller.admit(admission))
         return verdict
 
@@ -134,17 +134,24 @@ class Gate:
             return self.controller.admit(admission)
         waiting = self.books.settler.waiting
         verdict = await self._waited(admission)
-        if waiting and self._too_early(verdict) and await in_thread(self.books.settler.flush):
+        if waiting and _too_early(verdict) and await self._booked_in_thread(verdict):
             return self._again(verdict, await self._waited(admission))
         return verdict
 
-    def _too_early(self, verdict: Verdict) -> bool:
-        """Whether a verdict may be owed to holds of calls that have ended. It holds nothing afterwards."""
-        if verdict.action not in ("block", "degrade"):
+    def _booked(self, verdict: Verdict) -> bool:
+        """Whether all is booked now that waited. Then the verdict holds nothing any more, and can be asked for anew;
+        else it stands as it is."""
+        if not self.books.settler.flush():
             return False
-        if verdict.reservation is not None:
-            self.books.settler.do(lambda: self.controller.release(verdict))
+        self.controller.release(verdict)
         return True
+
+    async def _booked_in_thread(self, verdict: Verdict) -> bool:
+        try:
+            return await in_thread(self._booked, verdict)
+        except BaseException:
+            self.books.settler.do(lambda: self.controller.release(verdict))
+            raise
 
     def _again(self, first: Verdict, second: Verdict) -> Verdict:
         return second._replace(warnings=(*first.warnings, *second.warnings)) if first.warnings else second
@@ -233,6 +240,11 @@ class _Late:
         self._gone = True
         if self._verdict is not None:
             self._controller.release(self._verdict)
+
+
+def _too_early(verdict: Verdict) -> bool:
+    """Whether a verdict may be owed to holds of calls that have ended."""
+    return verdict.action in ("block", "degrade")
 
 
 def _bounded(nano: int) -> Quote:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from contract.budgeting import NANO, URL, Budgeted, body, budgeted
+from contract.budgeting import MODEL, NANO, URL, Budgeted, body, budgeted
 
 from llmcost.control import Controller
 from llmcost.control.ledger import Entry, Refusal, Request, Reservation, State
@@ -32,6 +32,8 @@ class FarLedger(MemoryLedger):
         self.may_answer.set()
         self.refused = threading.Event()
         self.settles_after_a_refusal = False
+        self.may_settle = threading.Event()
+        self.may_settle.set()
 
     def _mind(self) -> None:
         try:
@@ -55,6 +57,7 @@ class FarLedger(MemoryLedger):
         self._mind()
         if self.settles_after_a_refusal:
             assert self.refused.wait(30)
+        assert self.may_settle.wait(30)
         return super().settle(reservation, actual, entries, calls)
 
     def release(self, reservation: Reservation) -> None:
@@ -107,6 +110,46 @@ def test_what_is_not_booked_yet_refuses_no_call_of_the_same_process(is_async: bo
         assert statuses == [200, 200]
         assert under.spent() == [(2 * NANO, 0, 2)]
         assert ledger.in_loop == 0
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_smaller_model_holds_its_money_also_where_booking_is_late(is_async: bool) -> None:
+    """The second call is asked for anew only once the first is booked; as that takes too long, its first answer counts,
+    and what it holds."""
+    holds: list[int] = []
+
+    def respond(under: Budgeted, ledger: FarLedger) -> Any:
+        def handle(request: httpx.Request) -> httpx.Response:
+            if holds:
+                ledger.may_settle.set()
+                under.gate.books.settler.flush(10)
+            holds.append(len(ledger._holds))
+            return under.respond(httpx)(request)
+
+        return httpx.MockTransport(handle)
+
+    async def later(transport: Any) -> None:
+        async with httpx.AsyncClient(transport=transport) as client:
+            for _ in range(2):
+                await client.post(URL, json=body(max_completion_tokens=420))
+
+    def now(transport: Any) -> None:
+        with httpx.Client(transport=transport) as client:
+            for _ in range(2):
+                client.post(URL, json=body(max_completion_tokens=420))
+
+    row: dict[str, Any] = {"name": "day", "total": 0.0015, "thresholds": {"warn": 0.5, "degrade": 0.5}}
+    row["fallbacks"] = {MODEL: ["gpt-5-nano"]}
+    with far({**row, "bound": "strict"}) as (under, ledger):
+        ledger.may_settle.clear()
+        transport = respond(under, ledger)
+        if is_async:
+            asyncio.run(later(transport))
+        else:
+            now(transport)
+        assert [call.budget_action for call in under.seen.calls] == ["allow", "degrade"]
+        assert holds == [1, 1]
+        assert under.spent()[0][1:] == (0, 2)
 
 
 def test_a_program_that_gives_up_while_budgets_are_asked_leaves_no_hold() -> None:

@@ -309,9 +309,9 @@ def test_reset_takes_names_as_they_are(ledger: Ledger) -> None:
     ledger.settle(reserved(ledger, wish("a", 60, *counters)), 60)
     held = reserved(ledger, wish("b", 10, *counters))
     assert ledger.reset("b_1|user=a%") == 2
-    assert ledger.states(counters) == ((0, 10, 0), (0, 10, 0), (60, 10, 2))
+    assert ledger.states(counters) == ((0, 10, 1), (0, 10, 1), (60, 10, 2))
     ledger.settle(held, 10)
-    assert ledger.states(counters) == ((10, 0, 0), (10, 0, 0), (70, 0, 2))
+    assert ledger.states(counters) == ((10, 0, 1), (10, 0, 1), (70, 0, 2))
 
 
 def test_the_keys_of_counters_are_listed(ledger: Ledger) -> None:
@@ -417,3 +417,44 @@ def test_a_wish_that_comes_back_after_its_hold_has_expired_is_asked_anew(bench: 
     ledger.reserve(wish("b", 60, tight))
     assert isinstance(ledger.reserve(wish("a", 60, tight)), Refusal)
     assert ledger.states([tight]) == ((0, 60, 1),)
+
+
+def test_what_is_in_flight_at_a_reset_counts_when_it_ends_and_not_below_zero(ledger: Ledger) -> None:
+    hot = counter(limit=None)
+    ledger.settle(reserved(ledger, wish("before", 60, hot)), 60)
+    settled, released = (reserved(ledger, wish(name, 10, hot)) for name in ("settled", "released"))
+    assert ledger.reset("b") == 1
+    assert ledger.states([hot]) == ((0, 20, 2),)
+    ledger.release(released)
+    ledger.settle(settled, 7)
+    assert ledger.states([hot]) == ((7, 0, 1),)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_hold_that_had_expired_before_a_reset_takes_nothing_back_afterwards(bench: Bench, keep: bool) -> None:
+    """Its money (of a lease) and its count are gone with the reset; of another counter they are taken back."""
+    ledger = bench.open()
+    hot, other = counter(limit=None), counter("other", limit=None)
+    released, settled, renewed = (
+        reserved(ledger, wish(name, 10, hot, other, keep=keep)) for name in ("released", "settled", "renewed")
+    )
+    bench.clock.at += 601
+    assert ledger.states([hot, other]) == ((30 if keep else 0, 0, 3),) * 2
+    ledger.reset("b")
+    assert ledger.states([hot]) == ((0, 0, 0),)
+    ledger.release(released)
+    ledger.settle(settled, 4)
+    ledger.renew(renewed)
+    assert ledger.states([hot, other]) == ((4, 10, 2),) * 2
+    ledger.settle(renewed, 5)
+    assert ledger.states([hot, other]) == ((9, 0, 2),) * 2
+
+
+def test_a_lease_lost_with_an_emptied_ledger_is_still_spent_when_it_expires(bench: Bench) -> None:
+    """Holds of a ledger that has forgotten them are made again by renewal; that of a lease must stay one."""
+    first = bench.open()
+    lease = reserved(first, wish("lease", 60, counter(), keep=True))
+    first.release(lease)
+    first.renew(lease)
+    bench.clock.at += 601
+    assert first.states([counter()])[0][:2] == (60, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import os
 import shutil
@@ -55,6 +56,16 @@ def held(ledger: SteadyLedger, name: str, amount: int = 10) -> Reservation:
     answer = ledger.reserve(wish(name, amount, FREE))
     assert isinstance(answer, Reservation)
     return answer
+
+
+def as_child(ledger: SteadyLedger, file: Path) -> SteadyLedger:
+    """The ledger as a child of a fork has it."""
+    ledger.before_fork()
+    child = copy.copy(ledger)
+    child._inner = open_ledger(f"sqlite://{file}")
+    child._journal = copy.copy(ledger._journal)
+    child.after_in_child()
+    return child
 
 
 def unverified(name: str) -> Reservation:
@@ -315,6 +326,75 @@ def test_nothing_is_given_back_twice(
     assert booked(ledger) == (7, 0, 1)
 
 
+def emptied(file: Path, ledger: SteadyLedger, pace: Pace) -> None:
+    """The ledger's file is lost, and what this process knows given back."""
+    for path in file.parent.glob("ledger.db*"):
+        path.unlink()
+    with pytest.raises(LedgerFailure, match="emptied"):
+        booked(ledger)
+    pace.later()
+
+
+def test_a_reset_is_given_back_as_it_was(file: Path, ledger: SteadyLedger, pace: Pace) -> None:
+    ledger.settle(held(ledger, "before"), 7)
+    released, open_call = held(ledger, "released"), held(ledger, "open", 30)
+    ledger.reset("b")
+    ledger.release(released)
+    emptied(file, ledger, pace)
+    assert booked(ledger) == (0, 30, 1)
+    ledger.settle(open_call, 20)
+    assert booked(ledger) == (20, 0, 1)
+
+
+def test_what_a_process_keeps_is_given_back_as_kept(file: Path, pace: Pace) -> None:
+    """The lease of a process that dies counts as spent, also where the ledger was emptied before."""
+    clock = Clock()
+    ledger = SteadyLedger(open_ledger(f"sqlite://{file}", clock), pace=pace)
+    ledger.reserve(wish("lease", 60, FREE, keep=True))
+    emptied(file, ledger, pace)
+    assert booked(ledger) == (0, 60, 1)
+    clock.at += 601
+    assert booked(ledger) == (60, 0, 1)
+
+
+def test_a_call_that_a_child_settled_is_given_back_by_one_of_them(file: Path, ledger: SteadyLedger, pace: Pace) -> None:
+    """It was in flight at the fork: both know it, and the first of them books it."""
+    one, other = held(ledger, "by the child"), held(ledger, "by the parent")
+    child = as_child(ledger, file)
+    child.settle(one, 7)
+    for call in (one, other):
+        ledger.settle(call, 7)
+    child.settle(other, 7)
+    assert booked(ledger) == (14, 0, 2)
+    emptied(file, ledger, pace)
+    with pytest.raises(LedgerFailure, match="emptied"):
+        booked(child)
+    pace.later()
+    booked(ledger)
+    assert booked(child) == booked(ledger) == (14, 0, 2)
+
+
+def test_a_lost_hold_that_is_asked_for_again_is_not_given_back(ledger: SteadyLedger, pace: Pace) -> None:
+    """The release of what may have been held waits; meanwhile the same call holds again."""
+    inner = ledger._inner
+    with pytest.MonkeyPatch.context() as patched:
+
+        def lost(*_: object) -> None:
+            raise LedgerFailure("unreachable", "the answer was lost")
+
+        patched.setattr(inner, "reserve", lost)
+        with pytest.raises(LedgerFailure, match="unreachable"):
+            held(ledger, "again")
+    pace.later()
+    ledger._catching_up.acquire()  # another thread books what waits, and is slow
+    call = held(ledger, "again")
+    ledger._catching_up.release()
+    assert ledger.flush() == 0
+    assert booked(ledger) == (0, 10, 1)
+    ledger.settle(call, 4)
+    assert booked(ledger) == (4, 0, 1)
+
+
 def test_a_full_disk_loses_nothing(ledger: SteadyLedger, pace: Pace) -> None:
     first = held(ledger, "a")
     database = ledger._inner._file._connection  # type: ignore[attr-defined]
@@ -411,6 +491,22 @@ def test_what_waits_survives_kill_and_is_booked_once_by_another_process(tmp_path
     assert booked(ledger) == (60, 0, 20)
     assert sum(bucket.nano for bucket in ledger.spend("s", 1.8e9 - 900, 1.8e9 + 900)) == 60
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("also", [True, False])
+def test_a_release_that_was_called_off_is_not_made_by_another_process(tmp_path: Path, also: bool) -> None:
+    died = Journal(tmp_path)
+    died.add(Pending(unverified("a"), None))
+    if also:
+        died.add(Pending(unverified("b"), 5))
+    died.call_off("a")
+    assert len(died) == also
+    if died._file is not None:
+        os.close(died._file)  # so does the end of a process
+    other = Journal(tmp_path)
+    assert other.adopt() == also
+    found = other.first()
+    assert (found is not None and found.reservation.call_id == "b") is also
 
 
 def test_the_file_of_a_living_process_is_left_alone(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.spent = dict.fromkeys(LIMITS, 0)
         self.calls = dict.fromkeys(LIMITS, 0)
         self.expired = 0
+        self.begun: dict[str, set[str]] = {}
 
     @initialize()
     def begin(self) -> None:
@@ -97,6 +98,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def settle(self, data: st.DataObject, share: float, which: int) -> None:
         call_id = data.draw(st.sampled_from(sorted({**self.held, **self.gone})))
         reservation = self.held.pop(call_id)[0] if call_id in self.held else self.gone.pop(call_id)
+        self.counts_again(call_id)
         actual = int(reservation.option.amounts[0] * share)
         assert self.ledgers[which % len(self.ledgers)].settle(reservation, actual) is not None
         self.settled[call_id] = reservation
@@ -126,8 +128,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def renew(self, data: st.DataObject) -> None:
         call_id = data.draw(st.sampled_from(sorted({**self.held, **self.gone})))
         reservation = self.held[call_id][0] if call_id in self.held else self.gone.pop(call_id)
+        self.counts_again(call_id)
         self.ledgers[0].renew(reservation)
         self.held[call_id] = (reservation, self.bench.clock.at + 600)
+
+    @rule(name=st.sampled_from(sorted(LIMITS)), which=st.integers(0, 1))
+    def reset(self, name: str, which: int) -> None:
+        """Calls in flight count on; those whose hold has expired count again when they end."""
+        self.ledgers[which % len(self.ledgers)].reset(name)
+        self.spent[name] = 0
+        self.calls[name] = sum(name in self.names(reservation) for reservation, _ in self.held.values())
+        for call_id, reservation in self.gone.items():
+            if name in self.names(reservation):
+                self.begun.setdefault(call_id, set()).add(name)
+
+    def counts_again(self, call_id: str) -> None:
+        for name in self.begun.pop(call_id, ()):
+            self.calls[name] += 1
 
     @rule(seconds=st.sampled_from([1, 200, 599, 601]))
     def wait(self, seconds: int) -> None:

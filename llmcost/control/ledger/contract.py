@@ -76,6 +76,11 @@ class Option(NamedTuple):
     counters: tuple[Counter, ...]
     amounts: tuple[int, ...]
 
+    def without(self, prefix: str) -> Option:
+        """The same without the counters whose key starts with ``prefix``."""
+        pairs = [pair for pair in zip(*self, strict=True) if not pair[0].key.startswith(prefix)]
+        return Option(tuple(counter for counter, _ in pairs), tuple(amount for _, amount in pairs))
+
     def refused_by(self, states: Sequence[State]) -> int | None:
         """The place of the first counter that does not admit this option; None where all do.
 
@@ -107,13 +112,15 @@ class Request(NamedTuple):
 
 
 class Reservation(NamedTuple):
-    """An admitted wish. ``states`` are its counters' before the call; ``verified`` is False where no ledger agreed."""
+    """An admitted wish. ``states`` are its counters' before the call; ``verified`` is False where no ledger agreed;
+    ``keep`` is the wish's."""
 
     call_id: str
     choice: int
     option: Option
     states: tuple[State, ...]
     verified: bool = True
+    keep: bool = False
 
 
 class Refusal(NamedTuple):
@@ -185,7 +192,8 @@ class Ledger(Protocol):
         """Give a hold back for a call that was never sent; it does not count as a call."""
 
     def renew(self, reservation: Reservation) -> None:
-        """A sign of life: the hold lasts another while. A hold that has expired is made again."""
+        """A sign of life: the hold lasts another while. A hold that has expired, or that the ledger has forgotten, is
+        made again as it was."""
 
     def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
         """The counters' states now."""
@@ -197,7 +205,8 @@ class Ledger(Protocol):
         """True for exactly one caller over all processes until the time given: who may report an incident."""
 
     def reset(self, prefix: str) -> int:
-        """Set spent and calls to 0 where a counter's key starts with ``prefix``; holds stay. Returns how many slots."""
+        """Set spent and calls to 0 where a counter's key starts with ``prefix``. Holds stay, and their calls count on;
+        those that have expired leave nothing behind. Returns how many slots."""
 
     def limits(self) -> Mapping[str, int]:
         """Limits (nano-dollars, or calls) that people have set while programs run, by the key of a counter. The ledger

@@ -12,12 +12,29 @@ class _Forkable(Protocol):
         """Make locks anew; let connections go without closing them."""
 
 
+class _Sharing(_Forkable, Protocol):
+    def before_fork(self) -> None:
+        """Take note of what parent and child will both know."""
+
+
 _members: WeakSet[_Forkable] = WeakSet()
+_sharing: WeakSet[_Sharing] = WeakSet()
 
 
 def rebuild_in_child(member: _Forkable) -> None:
     """Have ``member.after_in_child`` called in each forked child for as long as the object lives."""
     _members.add(member)
+
+
+def told_before_fork(member: _Sharing) -> None:
+    """As :func:`rebuild_in_child`, and have ``member.before_fork`` called in the parent before it."""
+    _sharing.add(member)
+    rebuild_in_child(member)
+
+
+def _before() -> None:
+    for member in list(_sharing):
+        member.before_fork()
 
 
 def _after_in_child() -> None:
@@ -26,4 +43,4 @@ def _after_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_in_child)
+    os.register_at_fork(before=_before, after_in_child=_after_in_child)

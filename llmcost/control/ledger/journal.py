@@ -7,7 +7,7 @@ import os
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -75,14 +75,28 @@ class Journal:
             return self._waiting[0] if self._waiting else None
 
     def done(self, pending: Pending) -> None:
-        """Something was booked; the file goes when nothing waits any more."""
+        """Something was booked."""
         with self._lock:
             if self._waiting and self._waiting[0] is pending:
                 self._waiting.popleft()
-            if not self._waiting and self._file is not None and self._path is not None:
-                self._path.unlink(missing_ok=True)
-                os.close(self._file)
-                self._file = None
+            self._forget_file()
+
+    def call_off(self, call_id: str) -> None:
+        """The call is held again: a release of it that waits is not to be made."""
+        with self._lock:
+            left = _without_release(self._waiting, call_id)
+            if len(left) < len(self._waiting):
+                self._waiting = deque(left)
+                if self._path is not None:
+                    self._write(json.dumps([call_id]) + "\n")
+                self._forget_file()
+
+    def _forget_file(self) -> None:
+        """The file goes when nothing waits any more."""
+        if not self._waiting and self._file is not None and self._path is not None:
+            self._path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = None
 
     def adopt(self) -> int:
         """Take over the files of processes that are gone; returns how much they left."""
@@ -102,7 +116,7 @@ class Journal:
         try:
             if not _locked(file):
                 return 0
-            left = list(_read(path))
+            left = _read(path)
             for pending in left:
                 self.add(pending)
             path.unlink(missing_ok=True)
@@ -125,7 +139,7 @@ class Journal:
 
 def left_in(folder: Path) -> int:
     """How many settlements wait in the files of a folder, those of running processes included."""
-    return sum(1 for path in folder.glob(f"*{_SUFFIX}") for _ in _read(path))
+    return sum(len(_read(path)) for path in folder.glob(f"*{_SUFFIX}"))
 
 
 def _locked(file: int) -> bool:
@@ -138,18 +152,27 @@ def _locked(file: int) -> bool:
     return True
 
 
-def _read(path: Path) -> Iterator[Pending]:
+def _read(path: Path) -> list[Pending]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        return
+        return []
+    found: list[Pending] = []
     for line in lines:
         try:
             row = json.loads(line)
         except ValueError:
             # The last line of a process that was killed while it wrote.
             continue
-        yield _pending(row)
+        if len(row) == 1:  # called off
+            found = _without_release(found, row[0])
+        else:
+            found.append(_pending(row))
+    return found
+
+
+def _without_release(waiting: Iterable[Pending], call_id: str) -> list[Pending]:
+    return [each for each in waiting if each.actual is not None or each.reservation.call_id != call_id]
 
 
 def _row(pending: Pending) -> list[Any]:

@@ -180,7 +180,9 @@ class LeasedLedger:
         return self._inner.claim(name, until)
 
     def reset(self, prefix: str) -> int:
-        """See the contract."""
+        """See the contract. Own leases go back before, so that what was spent from them does not come afterwards; that
+        of other processes counts when their leases end."""
+        self._return_all()
         return self._inner.reset(prefix)
 
     def limits(self) -> Mapping[str, int]:
@@ -213,10 +215,13 @@ class LeasedLedger:
 
     def close(self) -> None:
         """Return all leases, then see the contract."""
+        self._return_all()
+        self._inner.close()
+
+    def _return_all(self) -> None:
         with self._lock:
             for lease in list(self._leases.values()):
                 self._close(lease)
-        self._inner.close()
 
     # --- under the lock -------------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@
 -- Lua counts in doubles: sums are made by HINCRBY (64 bits), amounts travel as strings, and limits are below 2^53.
 -- Counter: [key, slot, first, until, limit, below, max_calls, amount]; absent limits are "".
 --
---   <prefix>meta        hash    epoch, expired_holds, expired_nano
---   <prefix>c:<key>     hash    <slot> spent, <slot>:h held, <slot>:n calls, <slot>:u until
---   <prefix>call:<id>   string  JSON: state (held, expired, kept, settled), keep, choice, stakes
+--   <prefix>meta        hash    epoch, expired_holds, expired_nano, resets
+--   <prefix>c:<key>     hash    <slot> spent, <slot>:h held, <slot>:n calls, <slot>:u until, <slot>:r last reset
+--   <prefix>call:<id>   string  JSON: state (held, expired, kept, settled), keep, choice, stakes, resets (before expiry)
 --   <prefix>holds       zset    ids of held calls by expiry
 --   <prefix>limits      hash    <key> nano-dollars or calls: limits that were set while programs run
 --   <prefix>b:<series>:<day>, <prefix>d:<series>   hashes of buckets and of whole days: <slot> nano, <slot>:n calls
@@ -52,7 +52,7 @@ local function forget_ended(key)
   for field, value in pairs(values) do
     local slot = string.match(field, '^(%d+):u$')
     if slot and tonumber(value) > 0 and tonumber(value) <= now and (values[slot .. ':h'] or '0') == '0' then
-      redis.call('HDEL', key, slot, slot .. ':h', slot .. ':n', slot .. ':u')
+      redis.call('HDEL', key, slot, slot .. ':h', slot .. ':n', slot .. ':u', slot .. ':r')
     end
   end
 end
@@ -128,11 +128,22 @@ local function drop_call(id)
   redis.call('ZREM', prefix .. 'holds', id)
 end
 
+local function resets() return tonumber(redis.call('HGET', prefix .. 'meta', 'resets') or '0') end
+
+-- Whether a counter was begun anew after a call had expired: then nothing of the call is in it.
+local function begun_since(call, stake)
+  if call.state == 'held' then return false end
+  local last = redis.call('HGET', prefix .. 'c:' .. stake[1], whole(stake[2]) .. ':r')
+  return last and tonumber(last) > (call.resets or 0)
+end
+
 -- Takes back all that a call stands for as long as it is not settled.
 local function undo(call)
   for _, stake in ipairs(call and call.stakes or {}) do
     local amount = negative(stake[8])
-    book(stake, call.state == 'kept' and amount or '0', call.state == 'held' and amount or '0', -1)
+    if not begun_since(call, stake) then
+      book(stake, call.state == 'kept' and amount or '0', call.state == 'held' and amount or '0', -1)
+    end
   end
 end
 
@@ -150,6 +161,7 @@ local function expire()
     redis.call('HINCRBY', prefix .. 'meta', 'expired_nano', most)
     if call then
       call.state = call.keep and 'kept' or 'expired'
+      call.resets = resets()
       write_call(id, call, input.remember)
     else
       drop_call(id)
@@ -232,7 +244,7 @@ function ops.renew()
   undo(call)
   local counts = not call and input.verified and 0 or 1
   for _, counter in ipairs(input.counters) do book(counter, '0', counter[8], counts) end
-  local again = {state = 'held', keep = call and call.state == 'kept' or false, choice = input.choice, stakes = input.counters}
+  local again = {state = 'held', keep = input.keep, choice = input.choice, stakes = input.counters}
   write_call(input.id, again)
   return {'renewed'}
 end
@@ -274,6 +286,31 @@ function ops.set_limit()
     redis.call('HSET', prefix .. 'limits', input.key, input.amount)
   end
   return {'kept'}
+end
+
+-- Spent and calls to 0; the calls in flight count on.
+function ops.reset()
+  local number = redis.call('HINCRBY', prefix .. 'meta', 'resets', 1)
+  local begun, slots = {}, 0
+  for _, name in ipairs(input.keys) do
+    local key = prefix .. 'c:' .. name
+    begun[name] = true
+    for _, field in ipairs(redis.call('HKEYS', key)) do
+      local slot = string.match(field, '^(%d+):u$')
+      if slot then
+        redis.call('HDEL', key, slot, slot .. ':n')
+        redis.call('HSET', key, slot .. ':r', number)
+        slots = slots + 1
+      end
+    end
+  end
+  for _, id in ipairs(redis.call('ZRANGE', prefix .. 'holds', 0, -1)) do
+    local call = read_call(id)
+    for _, stake in ipairs(call and call.stakes or {}) do
+      if begun[stake[1]] then book(stake, '0', '0', 1) end
+    end
+  end
+  return {'begun', slots}
 end
 
 function ops.limits()

@@ -116,7 +116,7 @@ class MemoryLedger:
                 states = self._states(option.counters, rows)
                 refused = option.refused_by(states)
                 if refused is None:
-                    reservation = Reservation(call_id, choice, option, states)
+                    reservation = Reservation(call_id, choice, option, states, keep=request.keep)
                     self._holds[call_id] = _Hold(reservation, now + self._hold_s, request.keep)
                     _move(rows, option.amounts, 1, 1)
                     return reservation
@@ -127,7 +127,7 @@ class MemoryLedger:
         self, reservation: Reservation, actual: int, entries: Sequence[Entry] = (), calls: int = 1
     ) -> tuple[State, ...] | None:
         """See the contract."""
-        call_id, _, option, _, verified = reservation
+        call_id, option, verified = reservation.call_id, reservation.option, reservation.verified
         with self._lock:
             now = self._begin()
             if call_id in self._settled:
@@ -166,8 +166,7 @@ class MemoryLedger:
                 return
             hold = self._holds.pop(call_id, None)
             if hold is None:
-                gone = self._gone.get(call_id)
-                hold = _Hold(reservation, 0.0, gone is not None and gone.keep)
+                hold = _Hold(reservation, 0.0, reservation.keep)
                 known = self._take_back(call_id)
                 self._add(reservation.option, 1, 1 if known or not reservation.verified else 0)
             hold.expires = now + self._hold_s
@@ -202,6 +201,12 @@ class MemoryLedger:
             rows = [row for key, slots in self._counters.items() if key.startswith(prefix) for row in slots.values()]
             for row in rows:
                 row.state = (0, row.state[1], 0)
+            for hold in self._holds.values():
+                for counter in hold.reservation.option.counters:
+                    if counter.key.startswith(prefix):
+                        row = self._row(counter)
+                        row.state = (0, row.state[1], row.state[2] + 1)
+            self._gone = {name: gone._replace(option=gone.option.without(prefix)) for name, gone in self._gone.items()}
             return len(rows)
 
     def limits(self) -> Mapping[str, int]:

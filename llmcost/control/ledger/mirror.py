@@ -22,6 +22,12 @@ class Mirror:
         self._rows: dict[tuple[str, int], tuple[Counter, list[int]]] = {}
         self._buckets: dict[tuple[str, int], list[int]] = {}
         self._live: dict[str, Reservation] = {}
+        self._shared: set[str] = set()
+
+    def share(self) -> None:
+        """This process is about to fork: its calls in flight are known to the child as well. Without the lock, which
+        another thread may hold; a dict of text is copied in one go."""
+        self._shared = set(self._live)
 
     def held(self, reservation: Reservation) -> None:
         """A call was admitted."""
@@ -30,12 +36,21 @@ class Mirror:
                 self._live[reservation.call_id] = reservation
                 self._add(reservation, 0, 1)
 
-    def settled(self, pending: Pending, *, news: bool) -> None:
-        """A call was settled. ``news`` is False where the ledger had it already, and so, but for a lost answer, we."""
+    def settled(self, pending: Pending, *, news: bool, first: bool = False) -> None:
+        """A call was settled.
+
+        Args:
+            pending: how.
+            news: False where the ledger had it already, and so, but for a lost answer, we or another process.
+            first: whether this was the first attempt, so that no answer to us can have been lost.
+        """
         reservation, actual, entries, calls = pending
         with self._lock:
             live = self._live.pop(reservation.call_id, None)
             if actual is None or (live is None and not news):
+                return
+            if first and not news and reservation.call_id in self._shared:
+                self._add(reservation, 0, -1)  # the other side of a fork has it
                 return
             self._add(reservation, actual, calls - 1 + (0 if live is not None else 1))
             for entry in entries:
@@ -51,10 +66,14 @@ class Mirror:
                 self._add(reservation, 0, -1)
 
     def reset(self, prefix: str) -> None:
-        """Somebody set counters to 0."""
+        """Somebody set counters to 0; calls in flight count on."""
         with self._lock:
             for place in [place for place in self._rows if place[0].startswith(prefix)]:
                 del self._rows[place]
+            for reservation in self._live.values():
+                for counter in reservation.option.counters:
+                    if counter.key.startswith(prefix):
+                        self._book(counter, 0, 1)
 
     def rows(self) -> list[tuple[Counter, State]]:
         """Spent and calls by counter; holds are made again one by one, see :meth:`live`."""
@@ -73,13 +92,16 @@ class Mirror:
 
     def _add(self, reservation: Reservation, spent: int, calls: int) -> None:
         for counter in reservation.option.counters:
-            place = (counter.key, counter.slot)
-            row = self._rows.get(place)
-            if row is None:
-                row = self._rows[place] = (counter, [0, 0])
-                _shorten(self._rows)
-            row[1][0] += spent
-            row[1][1] += calls
+            self._book(counter, spent, calls)
+
+    def _book(self, counter: Counter, spent: int, calls: int) -> None:
+        place = (counter.key, counter.slot)
+        row = self._rows.get(place)
+        if row is None:
+            row = self._rows[place] = (counter, [0, 0])
+            _shorten(self._rows)
+        row[1][0] += spent
+        row[1][1] += calls
 
 
 def _shorten(table: dict[tuple[str, int], T]) -> None:

@@ -41,7 +41,8 @@ _CONSTANTS: Final[Mapping[str, float]] = {
     "roll_up_after": ROLL_UP_AFTER_S,
     "drop_after": DROP_AFTER_S,
 }
-
+_PORTION: Final = 500
+"""Keys that one run of the script begins anew."""
 
 _CLOSED_MEANWHILE: Final = (OSError, ValueError, AttributeError)
 """What redis-py raises, apart from errors of its own, where another thread closes the connection that is waited on: the
@@ -96,7 +97,8 @@ class RedisLedger:
         kind, *rest = self._run_past_expiry("reserve", asked, within_s=self._timeout_s)
         if kind == "refused":
             return Refusal(request.call_id, tuple(rest[0]), tuple(_states(states) for states in rest[1]))
-        return Reservation(request.call_id, rest[0], request.options[rest[0]], _states(rest[1]))
+        option = request.options[rest[0]]
+        return Reservation(request.call_id, rest[0], option, _states(rest[1]), keep=request.keep)
 
     def settle(
         self, reservation: Reservation, actual: int, entries: Sequence[Entry] = (), calls: int = 1
@@ -113,7 +115,7 @@ class RedisLedger:
 
     def renew(self, reservation: Reservation) -> None:
         """See the contract."""
-        self._run("renew", **_of(reservation))
+        self._run("renew", **_of(reservation), keep=reservation.keep)
 
     def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
         """See the contract."""
@@ -131,19 +133,9 @@ class RedisLedger:
 
     def reset(self, prefix: str) -> int:
         """See the contract. Looks through all counters of the namespace: for people, not for calls."""
-        start = f"{self._prefix}c:{prefix}"
-        slots = 0
-        try:
-            for key in self._client.scan_iter(match=f"{self._prefix}c:*", count=1000):
-                if key.decode().startswith(start):
-                    fields = [field for field in self._client.hkeys(key) if field.endswith(b":u")]
-                    slots += len(fields)
-                    names = [field[:-2] for field in fields]
-                    if names:
-                        self._client.hdel(key, *names, *(name + b":n" for name in names))
-        except self._errors.RedisError as exc:
-            raise self._failure(exc) from exc
-        return slots
+        keys = self.keys(prefix)
+        portions = [keys[place : place + _PORTION] for place in range(0, len(keys), _PORTION)]
+        return sum(int(self._run_past_expiry("reset", {"keys": portion})[1]) for portion in portions)
 
     def limits(self) -> Mapping[str, int]:
         """See the contract."""

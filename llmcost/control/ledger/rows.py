@@ -141,6 +141,24 @@ def take_back(db: sqlite3.Cursor, call_id: str) -> None:
         db.execute("DELETE FROM calls WHERE id = ?", (call_id,))
 
 
+def reset(db: sqlite3.Cursor, prefix: str) -> int:
+    """Begin the counters anew whose key starts with ``prefix``; see the contract. Returns how many."""
+    # `substr`, not LIKE: a name may hold % and _.
+    done = db.execute(
+        "UPDATE counters SET spent = 0, calls = 0 WHERE substr(key, 1, ?) = ?", (len(prefix), prefix)
+    ).rowcount
+    open_calls = db.execute("SELECT id, state, stakes FROM calls WHERE state <> 'settled'").fetchall()
+    for call_id, state, text in open_calls:
+        stakes = json.loads(text)
+        begun = [stake for stake in stakes if stake[0].startswith(prefix)]
+        if begun and state == "held":
+            book(db, [(*stake[:3], 0, 0, 1) for stake in begun])
+        elif begun:
+            rest = [stake for stake in stakes if stake not in begun]
+            db.execute("UPDATE calls SET stakes = ? WHERE id = ?", (json.dumps(rest), call_id))
+    return done
+
+
 def expire(db: sqlite3.Cursor, now: float) -> int:
     """Give expired holds back, forget old call ids; at most a bite of them. Returns how many."""
     ended = db.execute(

@@ -64,7 +64,7 @@ class Lease:
 
     def states(self) -> tuple[State, ...]:
         """The counters as far as this process knows: as they were when the slice was taken, and what was done since."""
-        _, _, option, before, _ = self.reservation
+        option, before = self.reservation.option, self.reservation.states
         return tuple(
             (spent + self.spent, held + whole - left - self.spent, calls + self.calls)
             for (spent, held, calls), whole, left in zip(before, option.amounts, self.left, strict=True)

@@ -80,7 +80,8 @@ class SqliteLedger:
             known = db.execute("SELECT state, choice FROM calls WHERE id = ?", (request.call_id,)).fetchone()
             if known is not None and known[0] in ("held", "settled"):
                 option = request.options[known[1]]
-                return Reservation(request.call_id, known[1], option, rows.states_of(db, option.counters))
+                states = rows.states_of(db, option.counters)
+                return Reservation(request.call_id, known[1], option, states, keep=request.keep)
             if known is not None:
                 rows.take_back(db, request.call_id)
             refused_by: list[int] = []
@@ -90,7 +91,7 @@ class SqliteLedger:
                 refused = option.refused_by(states)
                 if refused is None:
                     self._hold(db, request, index, now)
-                    return Reservation(request.call_id, index, option, states)
+                    return Reservation(request.call_id, index, option, states, keep=request.keep)
                 refused_by.append(refused)
                 seen.append(states)
         return Refusal(request.call_id, tuple(refused_by), tuple(seen))
@@ -133,11 +134,10 @@ class SqliteLedger:
             if row is not None and row[0] == "held":
                 db.execute("UPDATE calls SET expires = ? WHERE id = ?", (expires, reservation.call_id))
                 return
-            kept = row is not None and row[0] == "kept"
             stakes = rows.stakes_of(reservation.option)
             counts = 0 if row is None and reservation.verified else 1
             rows.book(db, rows.undone(row) + [(*stake[:3], 0, stake[3], counts) for stake in stakes])
-            values = (reservation.call_id, "held", expires, kept, reservation.choice, json.dumps(stakes))
+            values = (reservation.call_id, "held", expires, reservation.keep, reservation.choice, json.dumps(stakes))
             db.execute(rows.SET_CALL, values)
 
     def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
@@ -168,10 +168,8 @@ class SqliteLedger:
     def reset(self, prefix: str) -> int:
         """See the contract."""
         with self._file.writing() as db:
-            # `substr`, not LIKE: a name may hold % and _.
-            return db.execute(
-                "UPDATE counters SET spent = 0, calls = 0 WHERE substr(key, 1, ?) = ?", (len(prefix), prefix)
-            ).rowcount
+            self._begin(db)
+            return rows.reset(db, prefix)
 
     def limits(self) -> Mapping[str, int]:
         """See the contract."""

@@ -23,7 +23,7 @@ from llmcost.control.ledger.contract import (
     Reservation,
     State,
 )
-from llmcost.control.ledger.forks import rebuild_in_child
+from llmcost.control.ledger.forks import told_before_fork
 from llmcost.control.ledger.journal import Journal, Pending
 from llmcost.control.ledger.mirror import Mirror
 
@@ -64,7 +64,11 @@ class SteadyLedger:
         self._giving_back = threading.Lock()
         self._looked_for_orphans = False
         self.network = inner.network
-        rebuild_in_child(self)
+        told_before_fork(self)
+
+    def before_fork(self) -> None:
+        """Calls in flight may end on both sides."""
+        self._mirror.share()
 
     def after_in_child(self) -> None:
         """What waits and what was booked is the parent's."""
@@ -93,6 +97,7 @@ class SteadyLedger:
                 self._journal.add(Pending(Reservation(request.call_id, 0, request.options[0], ()), None))
             raise
         if isinstance(answer, Reservation):
+            self._lives(answer)
             self._mirror.held(answer)
         return answer
 
@@ -106,7 +111,7 @@ class SteadyLedger:
         except LedgerFailure:
             self._journal.add(pending)
             raise
-        self._mirror.settled(pending, news=states is not None)
+        self._mirror.settled(pending, news=states is not None, first=True)
         return states
 
     def release(self, reservation: Reservation) -> None:
@@ -121,6 +126,7 @@ class SteadyLedger:
     def renew(self, reservation: Reservation) -> None:
         """See the contract."""
         self._run(self._inner.renew, reservation)
+        self._lives(reservation)
 
     def states(self, counters: Sequence[Counter]) -> tuple[State, ...]:
         """See the contract."""
@@ -194,6 +200,11 @@ class SteadyLedger:
             raise
         self._failed = None
         return result
+
+    def _lives(self, reservation: Reservation) -> None:
+        """A release that waits is of an earlier attempt to hold, whose answer was lost."""
+        if len(self._journal):
+            self._journal.call_off(reservation.call_id)
 
     def _catch_up(self, most: int | None = None) -> None:
         """Book what waits, the oldest first, in one thread at a time."""

@@ -119,7 +119,7 @@ def test_a_smaller_model_holds_its_money_also_where_booking_is_late(is_async: bo
     holds: list[int] = []
 
     def respond(under: Budgeted, ledger: FarLedger) -> Any:
-        def handle(request: httpx.Request) -> httpx.Response:
+        def handle(request: httpx.Request) -> Any:
             if holds:
                 ledger.may_settle.set()
                 under.gate.books.settler.flush(10)

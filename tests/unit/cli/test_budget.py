@@ -173,7 +173,7 @@ def test_reset_sets_aside_what_is_spent_and_leaves_what_is_held(place: Path) -> 
         ("service", "", "daily"): (2.5, 0.25, 4),
         ("users", "u1", "daily"): (0, 0, 0),
         ("users", "u1", "rolling 6h"): (1, 0, 1),
-        ("users", "u2", "daily"): (0, 0.25, 0),
+        ("users", "u2", "daily"): (0, 0.25, 1),
         ("users", "u2", "rolling 6h"): (0.5, 0.25, 2),
     }
     assert run("reset", "service")[1] == "budget 'service', daily: $2.50 set aside.\n"

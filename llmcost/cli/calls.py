@@ -9,7 +9,8 @@ from datetime import datetime, tzinfo
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.padding import Padding
 from rich.segment import Segment, Segments
 from rich.table import Table
@@ -21,8 +22,11 @@ from llmcost.report.words import TRUST_WORDS, UNKNOWN, count, plain, plural, sma
 from llmcost.store.listing import newest
 from llmcost.store.query import Spend
 
-_WIDE: Final = 100
-"""Columns from which sections and models have more room."""
+_HEADS: Final = ("Started", "Section", "Model", "Cost", "Tokens", "Time", "Call")
+_NAMES: Final = slice(1, 3)
+"""The columns whose values are as long as they like."""
+_NARROWEST: Final = 11
+_GAP: Final = 2
 _INDENT: Final = 13
 _REFUSED: Final = 400
 
@@ -53,7 +57,7 @@ def _show(console: Console, found: Sequence[Call], zone: tzinfo) -> None:
     if not found:
         console.print(Text("No calls."))
         return
-    head, *lines = console.render_lines(_table(found, zone, wide=console.width >= _WIDE), pad=False)
+    head, *lines = console.render_lines(_table(found, zone, console.width), pad=False)
     console.print(Segments([*head, Segment.line()]), end="")
     for line, call in zip(lines, found, strict=True):
         console.print(Segments([*line, Segment.line()]), end="")
@@ -64,24 +68,36 @@ def _show(console: Console, found: Sequence[Call], zone: tzinfo) -> None:
         console.print(Text(told, "dim"))
 
 
-def _table(found: Sequence[Call], zone: tzinfo, *, wide: bool) -> Table:
+def _table(found: Sequence[Call], zone: tzinfo, width: int) -> Table:
+    """A row for each call, no wider than ``width`` columns: what is left by the rest is shared by section and model."""
+    rows = [_cells(call, zone) for call in found]
+    widths = [max(map(cell_len, column)) for column in zip(_HEADS, *rows, strict=True)]
+    room = max(2 * _NARROWEST, width - sum(widths[_NAMES.stop :]) - widths[0] - _GAP * (len(_HEADS) - 1))
+    section, model = widths[_NAMES]
+    given = min(section, max(room // 2, room - model))
+    widths[_NAMES] = given, min(model, room - given)
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    for head, width in (("Started", 11), ("Section", 40 if wide else 16), ("Model", 40 if wide else 17)):
-        table.add_column(head, no_wrap=True, overflow="ellipsis", min_width=11, max_width=width)
-    for head, width in (("Cost", 11), ("Tokens", 6), ("Time", 6), ("Call", 8)):
-        table.add_column(head, justify="right", no_wrap=True, min_width=width)
-    for call in found:
-        started = datetime.fromtimestamp(call.started_ns / 1e9, zone)
-        table.add_row(
-            Text(f"{started:%m-%d %H:%M}"),
-            Text(plain(call.label)),
-            Text(plain(call.request_model or call.response_model or "")),
-            Text(_cost(call), "red" if call.error_type else ""),
-            Text(UNKNOWN if call.usage.total_tokens is None else count(call.usage.total_tokens)),
-            Text(f"{call.duration:.1f}s" if call.duration else UNKNOWN),
-            Text(plain(call.id[-8:]), "dim"),
-        )
+    for place, (head, size) in enumerate(zip(_HEADS, widths, strict=True)):
+        side: JustifyMethod = "left" if place < _NAMES.stop else "right"
+        table.add_column(head, justify=side, no_wrap=True, overflow="ellipsis", width=size)
+    for call, cells in zip(found, rows, strict=True):
+        *texts, cost, tokens, time, call_id = map(Text, cells)
+        cost.stylize("red" if call.error_type else "")
+        call_id.stylize("dim")
+        table.add_row(*texts, cost, tokens, time, call_id)
     return table
+
+
+def _cells(call: Call, zone: tzinfo) -> tuple[str, ...]:
+    return (
+        f"{datetime.fromtimestamp(call.started_ns / 1e9, zone):%m-%d %H:%M}",
+        plain(call.label),
+        plain(call.request_model or call.response_model or ""),
+        _cost(call),
+        UNKNOWN if call.usage.total_tokens is None else count(call.usage.total_tokens),
+        f"{call.duration:.1f}s" if call.duration else UNKNOWN,
+        plain(call.id[-8:]),
+    )
 
 
 def _cost(call: Call) -> str:

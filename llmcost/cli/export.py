@@ -21,7 +21,7 @@ from llmcost.cli import options as o
 from llmcost.errors import ConfigError, reason
 from llmcost.report.csv import cell
 from llmcost.report.words import plural
-from llmcost.store.listing import all_calls, flat
+from llmcost.store.listing import COLUMNS, all_calls, flat
 from llmcost.store.query import Spend
 
 
@@ -88,11 +88,9 @@ def _write_jsonl(found: Iterable[Call], target: TextIO, _: tzinfo) -> None:
 
 def _write_csv(found: Iterable[Call], target: TextIO, zone: tzinfo) -> None:
     writer = csv.writer(target, lineterminator="\n")
-    for number, call in enumerate(found):
-        row = flat(call, zone)
-        if number == 0:
-            writer.writerow(row)
-        writer.writerow([cell(value) if isinstance(value, str) else _number(value) for value in row.values()])
+    writer.writerow(COLUMNS)
+    for call in found:
+        writer.writerow([cell(value) if isinstance(value, str) else _number(value) for value in flat(call, zone)])
 
 
 def _number(value: object) -> object:

@@ -12,12 +12,14 @@ from llmcost import semconv
 from llmcost.report.model import Day, Report, Row, Trust
 from llmcost.report.words import plural
 from llmcost.store.dimensions import dimension
-from llmcost.store.filters import QUARTER_SECONDS
+from llmcost.store.filters import QUARTER_SECONDS, Filter
 from llmcost.store.percentiles import p95, p95_of_all
 from llmcost.store.query import Group, Spend, Sums, added
 
 NO_MAP: Final = "No semantic map: all calls are untracked. Run `llmcost scan`."
 UNSURE: Final = "? The label is unsure; settle it: `llmcost sections set FILE:FUNCTION LABEL`."
+_SHOWN: Final = 5
+"""Names that a note lists."""
 _TRUST_OF_STATUS: Final = {
     "priced": "exact",
     "explicit": "exact",
@@ -69,7 +71,7 @@ def build(spend: Spend, question: Question) -> Report:
         until=until,
         zone=question.zone_name,
         filters=tuple((name, value) for name, values in spend.wanted.values.items() for value in values),
-        notes=(*notes, *_remarks(question, trust, spend.total.unpriced)),
+        notes=(*notes, *_unknown_values(spend), *_remarks(question, trust, spend.total.unpriced)),
         days=_days(spend) if question.charts else (),
         models=_rows(spend, "model", question.limit)[0] if question.charts else (),
     )
@@ -157,6 +159,20 @@ def _remarks(question: Question, trust: Trust, unpriced: int) -> list[str]:
         remarks.append(f"* {plural(unpriced, 'call')} of unknown cost not included; `llmcost doctor` names the models.")
     if trust.lost:
         remarks.append(f"{plural(trust.lost, 'record')} lost: the store could not be written, or a write was cut.")
+    return remarks
+
+
+def _unknown_values(spend: Spend) -> list[str]:
+    """Where a filter leaves nothing: which of its values no call has, with those that calls have."""
+    if spend.total.calls:
+        return []
+    everything, remarks = Spend(spend.connection, Filter(), spend.zone), []
+    for name, values in spend.wanted.values.items():
+        known = [group.key for group in everything.by(name) if group.key]
+        for value in values:
+            if value not in known:
+                some = f"; there are {', '.join(known[:_SHOWN])}" if known else ""
+                remarks.append(f"No call has the {dimension(name).title.lower()} {value!r}{some}.")
     return remarks
 
 

@@ -87,7 +87,7 @@ def _body(report: Report) -> list[str]:
     if not report.total.calls:
         return parts
     parts.append(_section("How far to trust this", trust_bar(report.trust) + _legend(report.trust)))
-    if report.days:
+    if any(day.nano for day in report.days):
         parts.append(_section("Cost by day", trend(report.days)))
     parts.append(f"<section>{_table(f'Cost by {report.title.lower()}', report.title, report.rows, report)}</section>")
     if report.models and report.by != "model":
@@ -130,7 +130,7 @@ def _head(report: Report) -> str:
 
 def _range(report: Report) -> str:
     words = []
-    if report.since and report.until:
+    if report.since or report.until:
         words.append(f"{escape(period(report.since, report.until))}, {escape(plain(report.zone))}")
     words += [f"only {_name(key)} = {_name(value)}" for key, value in report.filters]
     return f'<p class="soft">{" · ".join(words)}</p>' if words else ""

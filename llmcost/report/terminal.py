@@ -52,7 +52,7 @@ def _head(report: Report) -> RenderableType:
         failed = f" ({total.errors:,} failed)" if total.errors else ""
         head.append(f"  in {plural(total.calls, 'call')}{failed}, by {plain(report.title).lower()}")
     lines = [head]
-    if report.since and report.until:
+    if report.since or report.until:
         lines.append(Text(f"{period(report.since, report.until)}, {report.zone}", "dim"))
     if report.filters:
         lines.append(Text("only " + ", ".join(f"{plain(k)} = {plain(v)}" for k, v in report.filters), "dim"))

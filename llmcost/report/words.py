@@ -38,11 +38,13 @@ def plain(name: str) -> str:
     )
 
 
-def period(since: str, until: str) -> str:
-    """A range of ISO times as people write it: a day is named once, and so is a minute."""
-    first, last = (iso[:16].replace("T", " ") for iso in (since, until))
+def period(since: str | None, until: str | None) -> str:
+    """A range of ISO times, which may be open, as people write it: a day is named once, and so is a minute."""
+    first, last = ((iso or "")[:16].replace("T", " ") for iso in (since, until))
     if first == last:
         return first
+    if not first or not last:
+        return f"since {first}" if first else f"until {last}"
     return f"{first} to {last[11:] if first[:10] == last[:10] else last}"
 
 

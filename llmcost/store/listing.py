@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, Final
 
 from llmcost.calls import Call
 from llmcost.store.filters import Filter
@@ -55,29 +55,37 @@ def _calls(connection: sqlite3.Connection, wanted: Filter, order: str, limit: in
     return (decode(line) for (line,) in rows)
 
 
-def flat(call: Call, zone: tzinfo) -> Mapping[str, Any]:
-    """What a table shows of a call. ``cost_usd`` is None where it is not known; ``duration_s`` is seconds."""
+COLUMNS: Final = (
+    "started", "id", "label", "model", "provider", "operation", "type", "cost_usd", "status", "input_tokens",
+    "output_tokens", "cached_tokens", "duration_s", "outcome", "error", "user", "session", "run", "function", "file",
+    "line",
+)  # fmt: skip
+"""What a table shows of a call."""
+
+
+def flat(call: Call, zone: tzinfo) -> tuple[Any, ...]:
+    """The values of a call's :data:`COLUMNS`. ``cost_usd`` is None where it is not known; ``duration_s`` is seconds."""
     about, site = call.attribution, call.attribution.site
-    return {
-        "started": datetime.fromtimestamp(call.started_ns / 1e9, zone).isoformat(timespec="milliseconds"),
-        "id": call.id,
-        "label": call.label,
-        "model": call.request_model or call.response_model,
-        "provider": call.provider,
-        "operation": call.operation,
-        "type": call.call_type,
-        "cost_usd": call.cost.total,
-        "status": call.cost.status,
-        "input_tokens": call.usage.input_tokens,
-        "output_tokens": call.usage.output_tokens,
-        "cached_tokens": call.usage.cache_read_tokens,
-        "duration_s": call.duration,
-        "outcome": call.outcome,
-        "error": call.error_type,
-        "user": about.user_id,
-        "session": about.session_id,
-        "run": call.run_id,
-        "function": site.function if site else None,
-        "file": site.file if site else None,
-        "line": site.line if site else None,
-    }
+    return (
+        datetime.fromtimestamp(call.started_ns / 1e9, zone).isoformat(timespec="milliseconds"),
+        call.id,
+        call.label,
+        call.request_model or call.response_model,
+        call.provider,
+        call.operation,
+        call.call_type,
+        call.cost.total,
+        call.cost.status,
+        call.usage.input_tokens,
+        call.usage.output_tokens,
+        call.usage.cache_read_tokens,
+        call.duration,
+        call.outcome,
+        call.error_type,
+        about.user_id,
+        about.session_id,
+        call.run_id,
+        site.function if site else None,
+        site.file if site else None,
+        site.line if site else None,
+    )

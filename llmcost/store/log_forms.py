@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from llmcost.errors import ConfigError
+from llmcost.store.listing import COLUMNS
 
-FIELDS: Final = (
-    "started", "ended", "id", "label", "model", "provider", "operation", "type", "cost_usd", "status", "input_tokens",
-    "output_tokens", "cached_tokens", "duration_s", "outcome", "error", "user", "session", "run", "function", "file",
-    "line", "requests", "tier",
-)  # fmt: skip
+FIELDS: Final = (*COLUMNS, "ended", "requests", "tier")
 """What a column may fill: the columns of ``llmcost export``, the time of the end, the number of requests that a row
 stands for, and the service tier. ``context.KEY`` fills a key of the context."""
 

@@ -141,6 +141,7 @@ def test_what_went_wrong_with_a_call_is_shown_in_full(
         "             HTTP 402 (refused by budget day)\n",
     ):
         assert line in text
+    assert all(call.id[-8:] in text for call in failed)
     assert "".join(text.split()).count("x" * 100 + "\\x1b[31m") == 1
     assert text.count("not billed") == 5
     assert " $0.250~ " in text
@@ -170,6 +171,13 @@ def test_export_as_csv_sums_to_the_report() -> None:
         timespec="milliseconds"
     )
     assert not [value for row in rows for value in row.values() if "e-" in value and value[0].isdigit()]
+
+
+@pytest.mark.usefixtures("store")
+def test_an_export_without_calls_has_its_head() -> None:
+    code, out, _ = answer("export", "--label", "nosuch")
+    assert (code, out.count("\n")) == (0, 1)
+    assert out.startswith("started,id,label,")
 
 
 @pytest.mark.usefixtures("store")

@@ -188,11 +188,13 @@ def test_where_no_cost_is_known_no_form_says_zero(tmp_path: Path) -> None:
     page = html.render(report)
     assert "<title>llmcost: Cost unknown</title>" in page
     assert '<p class="total">Cost unknown</p>' in page
-    assert "2026-11-16: cost unknown, 2 calls" in page
+    assert "Cost by day" not in page
     table = json_module.loads(json.render(report))
     for row in (table["total"], *table["rows"], *table["models"], *table["days"]):
         assert (row["nano"], row["usd"], row.get("share")) == (None, None, None)
     assert not re.search(r"\$0|\b0\.0", shown(report) + page.partition("<body>")[2].partition("<svg")[0])
+    later = html.render(answer(tmp_path, [a_call(2 * 86_400)], charts=True))
+    assert "2026-11-16: cost unknown, 2 calls" in later
 
 
 def test_calls_that_nobody_bills_are_neither_exact_nor_unknown(tmp_path: Path) -> None:
@@ -275,6 +277,18 @@ def test_the_range_is_that_of_the_calls_to_the_minute(tmp_path: Path) -> None:
     assert period("2026-11-16T00:07+00:00", "2026-11-16T00:07+00:00") == "2026-11-16 00:07"
     assert period("2026-11-16T00:07+00:00", "2026-11-17T00:07+00:00") == "2026-11-16 00:07 to 2026-11-17 00:07"
     assert "\n2026-11-16 00:07 to 00:52, UTC\n" in shown(report)
+
+
+def test_a_filter_that_leaves_nothing_says_what_there_is(tmp_path: Path) -> None:
+    with reading(filled(tmp_path, [a_call(1), a_call(2, label="chat-bot")])) as connection:
+        wanted = Filter(since=1_995_000, values={"label": ("chatbot",), "model": ("gpt-5-mini",), "user": ("ada",)})
+        report = build(Spend(connection, wanted, UTC), Question("label", "UTC"))
+    assert report.notes == (
+        "No call has the section 'chatbot'; there are chat-bot, summarization.",
+        "No call has the user 'ada'.",
+    )
+    assert "\nsince 2026-11-24 06:00, UTC\n" in shown(report)
+    assert "No calls" in html.render(report)
 
 
 def test_an_empty_store_says_so(tmp_path: Path) -> None:

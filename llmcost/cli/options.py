@@ -189,11 +189,11 @@ def filter_of(connection: sqlite3.Connection, chosen: Selection, zone: tzinfo) -
         values["run"] = (_run_of(connection, chosen.run),)
     for key in values:
         known_key(connection, "--only", key)
-    return Filter(
-        None if chosen.since is None else moment("--since", chosen.since, now),
-        None if chosen.until is None else moment("--until", chosen.until, now, end=True),
-        values,
-    )
+    since = None if chosen.since is None else moment("--since", chosen.since, now)
+    until = None if chosen.until is None else moment("--until", chosen.until, now, end=True)
+    if since is not None and until is not None and since >= until:
+        raise ConfigError(f"--until {chosen.until} is not after --since {chosen.since}")
+    return Filter(since, until, values)
 
 
 def _run_of(connection: sqlite3.Connection, asked: str) -> str:

@@ -6,6 +6,7 @@ none of it; what it has summed it leaves in the tray.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,14 +17,17 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor
 
 from llmcost.calls import Call
+from llmcost.errors import reason
 from llmcost.exchange.guard import guard
 from llmcost.processors.outlook_settings import OutlookSettings
 from llmcost.processors.pulse import Pulse
-from llmcost.processors.sums import CallSums
+from llmcost.processors.sums import CallSums, Row
 from llmcost.processors.tray import FOLDER, Tray
 
 if TYPE_CHECKING:
     from llmcost.processors.publishing import Publishing
+
+log: Final = logging.getLogger("llmcost")
 
 LEDGER_FILE: Final = "ledger.db"
 """The ledger's file in the store's folder, where no other ledger is configured."""
@@ -78,10 +82,17 @@ class OutlookSpanProcessor(SpanProcessor):
         if rows:
             with guard("outlook.flush"):
                 if self._tray is not None:
-                    self._tray.leave(rows)
+                    self._leave(self._tray, rows)
                 else:
                     self.publishing().foresight.send(rows)
         return True
+
+    def _leave(self, tray: Tray, rows: Sequence[Row]) -> None:
+        """Leave the sums. A disk that cannot be written is no fault of ours, and the store beside has said so."""
+        try:
+            tray.leave(rows)
+        except OSError as exc:
+            log.info("llmcost: forecast and anomalies lack the last calls: %s: %s", tray.folder, reason(exc))
 
     def shutdown(self) -> None:
         """Leave the sums and end."""

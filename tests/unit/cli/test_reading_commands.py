@@ -84,6 +84,8 @@ def test_calls_not_yet_folded_are_in_the_report(store: StoreFolder) -> None:
         (("report", "--by", "nosuch"), "--by"),
         (("report", "--since", "soon"), "--since"),
         (("report", "--until", "later"), "--until"),
+        (("report", "--since", "1h", "--until", "2h"), "--until 2h is not after --since 1h"),
+        (("export", "--since", "2026-11-02", "--until", "2026-11-01"), "--until"),
         (("calls", "--only", "nosuch=1"), "nosuch"),
         (("report", "--html", "no/such/folder/x.html"), "no/such/folder/x.html"),
         (("export", "--out", "no/such/folder/x.csv"), "--out"),

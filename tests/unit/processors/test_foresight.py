@@ -18,6 +18,8 @@ from llmcost.control.ledger import LedgerFailure
 from llmcost.insight import GLOBAL, Anomaly, Forecaster, Sample, Scope, Watch, WatchSettings
 from llmcost.insight.foresight import restored
 from llmcost.processors.foresight import GRACE_S, Foresight, found_of, report_of
+from llmcost.processors.outlook import OutlookSpanProcessor
+from llmcost.processors.outlook_settings import OutlookSettings
 from llmcost.processors.sums import CallSums
 from llmcost.processors.tray import Tray
 
@@ -216,3 +218,14 @@ def test_a_call_after_a_failed_one_is_a_retry() -> None:
     sums.add(late)
     sums.add(replace(late, id="5", started_ns=late.started_ns + 120 * 10**9, error_type=None))
     assert sum(row[2][5] for row in sums.drain()) == 0
+
+
+def test_a_folder_that_cannot_be_written_is_no_fault_of_ours(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "a file, not a folder"
+    folder.write_text("")
+    outlook = OutlookSpanProcessor(OutlookSettings(ledger="sqlite:///nosuch/ledger.db", folder=folder))
+    outlook._sums.add(a_call(1))
+    with caplog.at_level("INFO", logger="llmcost"):
+        assert outlook.force_flush(), "under LLMCOST_STRICT a fault would be raised"
+    outlook.shutdown()
+    assert ["Not a directory" in record.message and record.levelname == "INFO" for record in caplog.records] == [True]

@@ -59,6 +59,7 @@ OnlyOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 LAST: Final = "last"
+_RUNS_SHOWN: Final = 5
 Clock = Callable[[], datetime]
 
 
@@ -197,14 +198,14 @@ def filter_of(connection: sqlite3.Connection, chosen: Selection, zone: tzinfo) -
 
 
 def _run_of(connection: sqlite3.Connection, asked: str) -> str:
-    known = last_runs(connection)
+    if asked != LAST and has_run(connection, asked):
+        return asked
+    known = last_runs(connection, 1 if asked == LAST else _RUNS_SHOWN)
     if not known:
         raise ConfigError(f"--run {asked}: no call of this store belongs to a run")
     if asked == LAST:
         return known[0]
-    if asked not in known and not has_run(connection, asked):
-        raise ConfigError(f"--run: no run {asked!r}; the last ones are {', '.join(map(plain, known))}")
-    return asked
+    raise ConfigError(f"--run: no run {asked!r}; the last ones are {', '.join(map(plain, known))}")
 
 
 def known_key(connection: sqlite3.Connection, option: str, key: str) -> None:

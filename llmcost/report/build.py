@@ -70,7 +70,7 @@ def build(spend: Spend, question: Question) -> Report:
         since=since,
         until=until,
         zone=question.zone_name,
-        filters=tuple((name, value) for name, values in spend.wanted.values.items() for value in values),
+        filters=tuple((name, value) for name, values in spend.asked.values.items() for value in values),
         notes=(*notes, *_unknown_values(spend), *_remarks(question, trust, spend.total.unpriced)),
         days=_days(spend) if question.charts else (),
         models=_rows(spend, "model", question.limit)[0] if question.charts else (),
@@ -167,7 +167,7 @@ def _unknown_values(spend: Spend) -> list[str]:
     if spend.total.calls:
         return []
     everything, remarks = Spend(spend.connection, Filter(), spend.zone), []
-    for name, values in spend.wanted.values.items():
+    for name, values in spend.asked.values.items():
         known = [group.key for group in everything.by(name) if group.key]
         for value in values:
             if value not in known:

@@ -13,13 +13,26 @@ from llmcost.store.record import decode
 
 
 def newest(connection: sqlite3.Connection, wanted: Filter, limit: int | None = None) -> Iterator[Call]:
-    """The calls wanted, the one recorded last first."""
-    return _calls(connection, wanted, "DESC", limit)
+    """The calls wanted, the one that began last first, whenever it was recorded: an imported log is old."""
+    condition, parameters = wanted.where()
+    # The index has the weeks in order, so that only the last ones are sorted.
+    rows = connection.execute(
+        "SELECT line FROM records JOIN (SELECT seq, started_ns FROM calls INDEXED BY calls_by_cost"
+        f" WHERE {condition} ORDER BY week DESC, started_ns DESC, seq DESC LIMIT ?) USING (seq)"
+        " ORDER BY started_ns DESC, seq DESC",
+        [*parameters, -1 if limit is None else limit],
+    )
+    return (decode(line) for (line,) in rows)
 
 
 def all_calls(connection: sqlite3.Connection, wanted: Filter, limit: int | None = None) -> Iterator[Call]:
     """The calls wanted, in the order in which they were recorded."""
-    return _calls(connection, wanted, "ASC", limit)
+    condition, parameters = wanted.where()
+    rows = connection.execute(
+        f"SELECT line FROM calls JOIN records USING (seq) WHERE {condition} ORDER BY seq LIMIT ?",
+        [*parameters, -1 if limit is None else limit],
+    )
+    return (decode(line) for (line,) in rows)
 
 
 def by_start(connection: sqlite3.Connection, wanted: Filter) -> Iterator[Call]:
@@ -44,15 +57,6 @@ def one(connection: sqlite3.Connection, call_id: str) -> Call | None:
         if found:
             return decode(found[0][0]) if len(found) == 1 else None
     return None
-
-
-def _calls(connection: sqlite3.Connection, wanted: Filter, order: str, limit: int | None) -> Iterator[Call]:
-    condition, parameters = wanted.where()
-    rows = connection.execute(
-        f"SELECT line FROM calls JOIN records USING (seq) WHERE {condition} ORDER BY seq {order} LIMIT ?",
-        [*parameters, -1 if limit is None else limit],
-    )
-    return (decode(line) for (line,) in rows)
 
 
 COLUMNS: Final = (

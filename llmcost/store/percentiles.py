@@ -7,7 +7,8 @@ reads only the dearest twentieth of the group. Small groups by origin (users, se
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ from llmcost.store.dimensions import Dimension, dimension
 from llmcost.store.filters import Filter
 from llmcost.store.query import Group, Spend, clock_key
 
+_MANY: Final = 20_000
 _LARGE: Final = 0.02
 """Share of all calls from which a group by origin is merged like the others: its calls are not far apart then."""
 
@@ -35,18 +37,48 @@ def p95(spend: Spend, by: str, groups: Iterable[Group]) -> dict[str, int]:
     priced = {group.key: group.sums.priced for group in groups if group.sums.priced}
     if chosen.side == "origin":
         return _by_origin(spend, chosen, priced)
+    if _leaves_many(spend):
+        return {key: _rank(costs) for key, costs in _in_one_pass(spend, chosen).items()}
     stretches = _by_time(spend, chosen) if chosen.side == "quarter" else _by_series(spend, chosen)
     return {key: _ranked(spend, stretches[key], count) for key, count in priced.items()}
 
 
 def p95_of_all(spend: Spend) -> int | None:
     """The same over all calls; None where no cost is known."""
+    if _leaves_many(spend):
+        return _rank([cost for costs in _in_one_pass(spend, dimension("label")).values() for cost in costs])
     return _ranked(spend, _stretches(spend), spend.total.priced) if spend.total.priced else None
 
 
 def _from_top(priced: int) -> int:
     """How many of ``priced`` costs are greater than the one wanted, in order of cost."""
     return priced - -(-95 * priced // 100)
+
+
+def _rank(costs: list[int]) -> int:
+    return sorted(costs)[-1 - _from_top(len(costs))]
+
+
+def _leaves_many(spend: Spend) -> bool:
+    """Whether so many calls pass a filter by origin that asking of each stretch, which of its calls do, is slow."""
+    return spend.wanted.needs_origin() and spend.total.priced > _MANY
+
+
+def _in_one_pass(spend: Spend, by: Dimension) -> dict[str, list[int]]:
+    """The known costs of each group."""
+    condition, parameters = spend.wanted.where()
+    if by.side == "quarter":
+        name_of: Callable[[int], str] = clock_key(by, spend.zone)
+    else:
+        name_of = dict(spend.connection.execute(f"SELECT id, {by.sql} FROM series").fetchall()).__getitem__
+    found: dict[str, list[int]] = {}
+    for group, costs in spend.connection.execute(
+        f"SELECT {by.side}, json_group_array(nano) FROM calls INDEXED BY calls_by_cost"
+        f" WHERE nano IS NOT NULL AND {condition} GROUP BY {by.side}",
+        parameters,
+    ):
+        found.setdefault(name_of(group), []).extend(json.loads(costs))
+    return found
 
 
 def _ranked(spend: Spend, stretches: list[Stretch], priced: int, origins: Container[int] | None = None) -> int:
@@ -124,4 +156,4 @@ def _collected(spend: Spend, names: Mapping[int, str]) -> dict[str, int]:
         ["[" + ",".join(map(str, names)) + "]", *parameters],
     ):
         costs.setdefault(names[member], []).append(nano)
-    return {key: sorted(values)[-1 - _from_top(len(values))] for key, values in costs.items()}
+    return {key: _rank(values) for key, values in costs.items()}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from llmcost.store.booking import SUM_COLUMNS, WEEK
 from llmcost.store.dimensions import Dimension, dimension
-from llmcost.store.filters import QUARTER_SECONDS, Filter
+from llmcost.store.filters import QUARTER_SECONDS, Filter, members
 
 _SUMS: Final = ", ".join(f"sum({name})" for name in SUM_COLUMNS)
 _NAMED_SUMS: Final = ", ".join(f"sum({name}) AS {name}" for name in SUM_COLUMNS)
@@ -57,13 +58,26 @@ class Spend:
         connection: a reading connection.
         wanted: which calls.
         zone: the zone in which days and hours begin.
+
+    Attributes:
+        asked: the filter as it was given.
+        wanted: the same without what filters nothing.
     """
 
     def __init__(self, connection: sqlite3.Connection, wanted: Filter, zone: tzinfo) -> None:
         self.connection = connection
-        self.wanted = wanted
+        self.asked = wanted
+        self.wanted = replace(wanted, values=dict(self._telling(wanted)))
         self.zone = zone
-        self.table = "spend_by_origin" if wanted.needs_origin() else "spend_by_series"
+        self.table = "spend_by_origin" if self.wanted.needs_origin() else "spend_by_series"
+
+    def _telling(self, wanted: Filter) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The values without those that every call has, such as the only run's: by origin they are dear to look up."""
+        for name, accepted in wanted.values.items():
+            by = dimension(name)
+            others = f"SELECT 1 FROM {by.table} WHERE id NOT IN ({members(by, len(accepted))}) LIMIT 1"
+            if by.side != "origin" or self.connection.execute(others, [*by.parameters, *accepted]).fetchone():
+                yield name, accepted
 
     @cached_property
     def _series(self) -> list[tuple[int, Sums]]:
@@ -170,14 +184,27 @@ def clock_key(by: Dimension, zone: tzinfo) -> Callable[[int], str]:
     return lru_cache(None)(lambda quarter: datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone).strftime(pattern))
 
 
-def last_runs(connection: sqlite3.Connection, limit: int = 5) -> list[str]:
+def last_runs(connection: sqlite3.Connection, limit: int) -> list[str]:
     """The runs of the newest calls that have one, the newest first."""
-    rows = connection.execute(
-        "SELECT run_id FROM calls JOIN origins ON origins.id = origin WHERE run_id != ''"
-        " GROUP BY run_id ORDER BY max(seq) DESC LIMIT ?",
-        (limit,),
-    )
-    return [run for (run,) in rows]
+    found: dict[str, None] = {}
+    for week in _weeks(connection):
+        rows = connection.execute(
+            "SELECT run_id FROM calls INDEXED BY calls_by_cost JOIN origins ON origins.id = origin"
+            " WHERE week = ? AND run_id != '' GROUP BY run_id ORDER BY max(started_ns) DESC, max(seq) DESC LIMIT ?",
+            (week, limit),
+        )
+        found |= dict.fromkeys(run for (run,) in rows)
+        if len(found) >= limit:
+            break
+    return list(found)[:limit]
+
+
+def _weeks(connection: sqlite3.Connection) -> Iterator[int]:
+    """The weeks with calls, the newest first."""
+    (week,) = connection.execute("SELECT max(week) FROM calls").fetchone()
+    while week is not None:
+        yield week
+        (week,) = connection.execute("SELECT max(week) FROM calls WHERE week < ?", (week,)).fetchone()
 
 
 def has_run(connection: sqlite3.Connection, run: str) -> bool:

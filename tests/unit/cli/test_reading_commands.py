@@ -152,6 +152,14 @@ def test_what_went_wrong_with_a_call_is_shown_in_full(
     assert max(map(len, text.splitlines())) <= int(columns)
 
 
+def test_an_old_call_that_is_recorded_late_is_neither_the_newest_nor_of_the_last_run(store: StoreFolder) -> None:
+    spool = Spool(store)
+    spool.append(a_call(9_000, started_ns=CALLS[0].started_ns - 90 * 86_400 * 10**9, run_id="imported"))
+    spool.close()
+    assert json.loads(answer("calls", "--limit", "1", "--json")[1])[0]["id"] == CALLS[-1].id
+    assert json.loads(answer("report", "--run", "last", "--json")[1])["filters"] == [["run", "run-1"]]
+
+
 def test_export_as_json_lines_holds_the_whole_records(store: StoreFolder) -> None:
     code, out, _ = answer("export", "--format", "jsonl")
     lines = [json.loads(line) for line in out.splitlines()]

@@ -129,6 +129,27 @@ def test_filters_leave_what_they_name(spend: Spend, values: dict[str, tuple[str,
         assert (some.by("user"), p95_of_all(some), some.first_and_last()) == ([], None, None)
 
 
+@pytest.mark.parametrize("by", ["label", "model", "day"])
+def test_percentiles_are_the_same_in_one_pass(spend: Spend, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = Spend(spend.connection, Filter(values={"user": ("user-1", "user-2", "user-3")}), UTC)
+    groups = some.by(by)
+    asked = (p95(some, by, groups), p95_of_all(some))
+    monkeypatch.setattr("llmcost.store.percentiles._MANY", 0)
+    assert (p95(some, by, groups), p95_of_all(some)) == asked
+
+
+def test_a_filter_that_every_call_passes_costs_nothing(tmp_path: Path) -> None:
+    folder = filled(tmp_path, [a_call(1), a_call(2)])
+    with reading(folder) as connection:
+        only = Spend(connection, Filter(values={"run": ("run-1",), "model": ("gpt-5-mini",)}), UTC)
+        assert (only.table, list(only.wanted.values), only.total.calls) == ("spend_by_series", ["model"], 2)
+        assert list(only.asked.values) == ["run", "model"]
+    filled(tmp_path, [a_call(3, run_id="run-2")])
+    with reading(folder) as connection:
+        two = Spend(connection, Filter(values={"run": ("run-1",)}), UTC)
+        assert (two.table, two.total.calls) == ("spend_by_origin", 2)
+
+
 @pytest.fixture(scope="module")
 def hourly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spend]:
     first = CLOCK_CHANGE - timedelta(days=1)
@@ -200,7 +221,7 @@ def test_names_from_outside_are_data_to_sql(tmp_path: Path) -> None:
             assert only.total.calls == 1
             assert p95_of_all(only) == 1_000_000
         assert context_keys(connection) == sorted(["n", HOSTILE])
-        assert last_runs(connection)[0] == "run-1"
+        assert last_runs(connection, 1)[0] == "run-1"
         assert spend.total.calls == 2
     assert dimension(HOSTILE).title == HOSTILE
 

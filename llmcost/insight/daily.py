@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import accumulate, cycle, repeat
+from operator import mul
 from typing import ClassVar, Final
 
 from llmcost.insight.state import Resumable
@@ -27,9 +29,11 @@ _SHIFT_DAYS: Final = 3
 """So many cut days in a row, all up or all down, are a new level."""
 _EXCESS_RATE: Final = 0.01
 _DAMPING: Final = 0.9
+_FAR: Final = 400
+"""Days after which the damped slope adds nothing that a float could hold."""
+_SLOPES: Final = list(accumulate(accumulate(repeat(_DAMPING, _FAR), mul)))
 _SLOPE_RATE: Final = 0.08
 _TINY: Final = 1e-12
-_LEVEL_ALONE: Final = (1.0, 0.0, 0.0, 0.0)
 
 
 class DailyModel(Resumable):
@@ -77,7 +81,8 @@ class DailyModel(Resumable):
     @property
     def level(self) -> float:
         """An even day's total at present."""
-        return sum(self.levels) / len(self.levels)
+        slow, middling, fast = self.levels
+        return (slow + middling + fast) / len(_RATES)
 
     def learn(self, value: float, weekday: int) -> None:
         """Take in a day's total; ``weekday`` is any number that repeats every seven days, 0 to 6."""
@@ -85,45 +90,52 @@ class DailyModel(Resumable):
         self.recent.append(value)
         self._weekday_now = weekday
         expected = self.level * self.factors[weekday]
-        error = value - expected
-        kept = self._clipped(error)
+        error, limit = value - expected, self._limit()
+        kept = self._clipped(error, limit)
         if self.days <= WEEK:
             self._first_week(value, weekday)
             return
         self.excess += _EXCESS_RATE * (error - kept - self.excess)
-        self.spread += max(0.06, 1 / self.days) * (min(abs(error), 2 * self._limit()) - self.spread)
-        self._level(max(0.0, expected + kept), weekday)
-        self._weekday(max(0.0, expected + kept), value, weekday)
+        self.spread += max(0.06, 1 / self.days) * (min(abs(error), 2 * limit) - self.spread)
+        believed = max(0.0, expected + kept)
+        self._level(believed, weekday)
+        self._weekday(believed, value, weekday)
 
-    def path(self, weekday: int, days: int, weights: Sequence[float]) -> list[float]:
-        """The forecast of the next ``days`` days, the first of which is a ``weekday``: the members in their weights."""
-        steady = self._steady(weights)
-        level, floor, excess = self.level, 0.3 * self.level, max(0.0, self.excess)
-        trust, factors, slope = weights[0], self.factors, self.slope
-        damped, factor = 0.0, 1.0
-        path = []
-        for ahead in range(weekday, weekday + days):
-            factor *= _DAMPING
-            damped += factor
-            slot = ahead % WEEK
-            path.append(trust * (max(floor, level + slope * damped) * factors[slot] + excess) + steady[slot])
-        return path
+    def even(self, weekday: int, days: int) -> list[float]:
+        """The forecast of the next ``days`` days, the first of them a ``weekday``: the level alone, with its trend."""
+        level, slope, excess = self.level, self.slope, self.excess
+        floor = 0.3 * level
+        if excess < 0.0:
+            excess = 0.0
+        factors = cycle(self.factors[weekday:] + self.factors[:weekday])
+        return [
+            (near if (near := level + slope * damped) > floor else floor) * factor + excess
+            for damped, factor in zip(_damped(days), factors, strict=False)
+        ]
 
-    def week_ahead(self, weekday: int) -> list[float]:
-        """Each member's total of the next seven days."""
+    def mixed(self, even: Sequence[float], weekday: int, weights: Sequence[float]) -> list[float]:
+        """The forecast of the days of ``even``, the first of which is a ``weekday``: the members in their weights."""
+        trust, steady = weights[0], self._steady(weights)
+        if steady is None:
+            return [trust * value for value in even]
+        others = cycle(steady[weekday:] + steady[:weekday])
+        return [trust * value + other for value, other in zip(even, others, strict=False)]
+
+    def week_ahead(self, even: Sequence[float]) -> list[float]:
+        """Each member's total of the next seven days; ``even`` begins with them."""
         mean = sum(self.recent) / max(len(self.recent), 1)
         return [
-            sum(self.path(weekday, WEEK, _LEVEL_ALONE)),
+            sum(even[:WEEK]),
             sum(self.means) + WEEK * max(0.0, self.excess),
             mean * sum(self.factors),
             sum(self._last_week()),
         ]
 
-    def _steady(self, weights: Sequence[float]) -> list[float]:
+    def _steady(self, weights: Sequence[float]) -> list[float] | None:
         """What the members without a trend add, by weekday."""
         _, by_mean, by_month, by_week = weights
         if self.days == 0 or not (by_mean or by_month or by_week):
-            return [0.0] * WEEK
+            return None
         month = by_month * sum(self.recent) / len(self.recent)
         excess = max(0.0, self.excess)
         return [
@@ -133,18 +145,18 @@ class DailyModel(Resumable):
 
     def _last_week(self) -> list[float]:
         """The last seven days, by weekday; zero where there was no such day yet."""
-        week = [0.0] * WEEK
-        for back in range(1, min(WEEK, self.days) + 1):
-            week[(self._weekday_now + 1 - back) % WEEK] = self.recent[-back]
-        return week
+        week = list(self.recent)[-WEEK:]
+        if len(week) < WEEK:
+            week = [0.0] * (WEEK - len(week)) + week
+        today = self._weekday_now + 1
+        return week[-today:] + week[:-today]
 
     # --- learning -----------------------------------------------------------------------------------------------
 
     def _limit(self) -> float:
         return _CLIP * 1.25 * self.spread + _TINY
 
-    def _clipped(self, error: float) -> float:
-        limit = self._limit()
+    def _clipped(self, error: float, limit: float) -> float:
         kept = max(-limit, min(limit, error))
         if kept == error:
             self._run = 0
@@ -174,12 +186,13 @@ class DailyModel(Resumable):
     def _level(self, value: float, weekday: int) -> None:
         """A weekday with a large factor says more about the level than one with a small factor."""
         factor = self.factors[weekday]
-        power = sum(f * f for f in self.factors) / WEEK
+        power = sum([f * f for f in self.factors]) / WEEK
         before = self.levels[1]
         for index, rate in enumerate(_RATES):
             rate_now = rate / (1 - (1 - rate) ** self.days)
-            step = rate_now * factor * (value - self.levels[index] * factor) / power
-            self.levels[index] = max(0.0, self.levels[index] + step)
+            level = self.levels[index]
+            level += rate_now * factor * (value - level * factor) / power
+            self.levels[index] = level if level > 0.0 else 0.0
         drift = self.levels[1] - before if self.days > 1 else 0.0
         self.slope = _DAMPING * self.slope + _SLOPE_RATE * (drift - _DAMPING * self.slope)
 
@@ -198,4 +211,11 @@ class DailyModel(Resumable):
     def _even_out(self) -> None:
         mean = sum(self.factors) / WEEK
         if mean > 0:
-            self.factors = [max(factor / mean, 0.01) for factor in self.factors]
+            self.factors = [even if (even := factor / mean) > 0.01 else 0.01 for factor in self.factors]
+
+
+def _damped(days: int) -> list[float]:
+    """By how many slopes the level of each of the next days is above the present one."""
+    if days <= _FAR:
+        return _SLOPES[:days]
+    return _SLOPES + [_SLOPES[-1]] * (days - _FAR)

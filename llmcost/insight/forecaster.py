@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import ClassVar, Final
 
 from llmcost.insight import fitted
@@ -29,6 +30,7 @@ _NEW_DEEPER: Final = 0.7
 _MOMENTUM: Final = 0.8
 _MOMENTUM_DECAY: Final = 0.65
 """How much of the fast level's lead carries over to tomorrow, and what is left of it a day later."""
+_LOG_HORIZONS: Final = [math.log(days) for days in fitted.HORIZONS]
 
 
 class Forecaster(Resumable):
@@ -88,8 +90,7 @@ class Forecaster(Resumable):
         scale = self._scale() * (1 + _NEW_WIDER * newness)
         if distance < 1:
             scale *= max(distance, 0.05) ** -0.15
-        deeper = 1 + _NEW_DEEPER * newness
-        errors = [error * deeper if error < 0 else error for error in _errors_at(distance)]
+        errors = _errors_at(distance, 1 + _NEW_DEEPER * newness)
         return Forecast(spent, sum(path), scale, errors, self._model.days)
 
     def daily(self, days: int, now: float) -> list[float]:
@@ -151,20 +152,22 @@ class Forecaster(Resumable):
         record.judge(list(model.recent))
         if model.days >= _JUDGED_FROM:
             tomorrow = (self._day + 1) % WEEK
-            record.note(self._path(tomorrow, HORIZONS[-1], 0.0), model.week_ahead(tomorrow))
+            even = model.even(tomorrow, HORIZONS[-1])
+            record.note(self._mixed(even, tomorrow, 0.0), model.week_ahead(even))
 
     # --- forecast -----------------------------------------------------------------------------------------------
 
-    def _path(self, weekday: int, days: int, elapsed: float) -> list[float]:
-        """The next days' spend, leaning to the recent past on the first of them."""
+    def _mixed(self, even: list[float], weekday: int, elapsed: float) -> list[float]:
+        """The next days' spend from the level's forecast of it: the members, leaning to the recent past at first."""
         model = self._model
+        level = model.level
         if model.days <= _COLD_DAYS:
             slow = model.levels[0]
-            share = slow / model.level if model.level > 0 else 1.0
-            path = model.path(weekday, days, (share, 0.0, 0.0, 0.0))
+            share = slow / level if level > 0 else 1.0
+            path = model.mixed(even, weekday, (share, 0.0, 0.0, 0.0))
             return _leaning(path, _COLD_MOMENTUM * _lead(self._last_day(elapsed), slow), _COLD_DECAY)
-        path = model.path(weekday, days, self._record.weights())
-        return _leaning(path, _MOMENTUM * _lead(model.levels[-1], model.level), _MOMENTUM_DECAY)
+        path = model.mixed(even, weekday, self._record.weights())
+        return _leaning(path, _MOMENTUM * _lead(model.levels[-1], level), _MOMENTUM_DECAY)
 
     def _last_day(self, elapsed: float) -> float:
         """Spend of the last 24 hours: today's, and yesterday's after this hour."""
@@ -177,7 +180,8 @@ class Forecaster(Resumable):
         start = math.floor(local_now / DAY) * DAY
         days = max(1, math.ceil((local_end - start) / DAY - 1e-9))
         elapsed = self._hours.elapsed(local_now - start)
-        path = self._path(int(start // DAY) % WEEK, days, elapsed)
+        weekday = int(start // DAY) % WEEK
+        path = self._mixed(self._model.even(weekday, days), weekday, elapsed)
         if elapsed > 0:
             path[0] = self._rest_of_today(path[0], elapsed)
         missing = days - (local_end - start) / DAY
@@ -217,13 +221,12 @@ def _leaning(path: list[float], lead: float, decay: float) -> list[float]:
     return path
 
 
-def _errors_at(distance: float) -> list[float]:
-    """The fitted error quantiles, between the tables of the two nearest distances (days, on a log scale)."""
-    horizons, tables = fitted.HORIZONS, fitted.ERRORS
-    place = math.log(min(max(distance, horizons[0]), horizons[-1]))
-    for index in range(1, len(horizons)):
-        near, far = math.log(horizons[index - 1]), math.log(horizons[index])
-        if place <= far:
-            share = (place - near) / (far - near)
-            return [a + share * (b - a) for a, b in zip(tables[index - 1], tables[index], strict=True)]
-    return list(tables[-1])
+def _errors_at(distance: float, deeper: float) -> list[float]:
+    """The fitted error quantiles, between the tables of the two nearest distances (days, on a log scale); those below
+    the forecast so much deeper."""
+    place = math.log(min(max(distance, fitted.HORIZONS[0]), fitted.HORIZONS[-1]))
+    index = bisect_left(_LOG_HORIZONS, place, lo=1, hi=len(_LOG_HORIZONS) - 1)
+    near, far = _LOG_HORIZONS[index - 1], _LOG_HORIZONS[index]
+    share = (place - near) / (far - near)
+    tables = zip(fitted.ERRORS[index - 1], fitted.ERRORS[index], strict=True)
+    return [error * deeper if (error := a + share * (b - a)) < 0 else error for a, b in tables]

@@ -26,7 +26,9 @@ def grade(score: float, levels: Sequence[float]) -> float:
         score: 0 or more.
         levels: the scores from which it is low, medium and high, rising.
     """
-    below = 0.0
+    below = levels[0]
+    if score < below:
+        return score / below
     for index, level in enumerate(levels):
         if score < level:
             return index + (score - below) / (level - below)

@@ -23,11 +23,12 @@ class Moments(Resumable):
 
     def distance(self, value: float) -> float:
         """How many standard deviations a value is above the mean; 0 where there is no deviation yet."""
-        return (value - self.mean) / math.sqrt(self.variance + _TINY) if self.variance > 0 else 0.0
+        variance = self.variance
+        return (value - self.mean) / math.sqrt(variance + _TINY) if variance > 0 else 0.0
 
     def learn(self, value: float, start_rate: float) -> None:
         """Take in a value; ``start_rate`` is the rate of a plain average over what was seen so far."""
-        rate = max(self._rate, start_rate)
+        rate = self._rate if self._rate > start_rate else start_rate
         off = value - self.mean
         self.mean += rate * off
         self.variance = (1 - rate) * (self.variance + rate * off * off)
@@ -35,4 +36,6 @@ class Moments(Resumable):
 
 def clamp(value: float, bound: float) -> float:
     """The value, held between minus ``bound`` and ``bound``."""
-    return bound if value > bound else max(value, -bound)
+    if value > bound:
+        return bound
+    return value if value > -bound else -bound

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import ClassVar, Final
 
 from llmcost.insight.daily import MEMBERS
@@ -14,20 +15,27 @@ HORIZONS: Final = (1, 3, 7, 14)
 """Days ahead at which the forecasts are held against what came."""
 _JUDGED_AT: Final = 7
 """Days ahead at which the members are compared."""
+_JUDGED_INDEX: Final = HORIZONS.index(_JUDGED_AT)
 _PRIOR_WEIGHTS: Final = (1.0, 1.0, 0.7, 0.4)
 _ERROR_RATE: Final = 0.05
+_MOST_COUNTED: Final = 20
+"""From so many errors on, what came long ago is forgotten."""
 _LOSS_RATE: Final = 0.1
+_BEST: Final = 1e-6
 _START_LOSS: Final = 0.2
 _WORST: Final = 1.5
 _PRIOR_ERROR: Final = 0.4
 _PRIOR_DAYS: Final = 3
 """A new series is taken to err by ``_PRIOR_ERROR``, with the weight of so many observations."""
+_LEAST_LOG: Final = math.log(0.02)
+_MOST_LOG: Final = math.log(3.0)
 
 
 def gap(actual: float, forecast: float) -> float:
     """Distance of two totals: the absolute log of their ratio, at most 1.5."""
     soft = 0.02 * forecast + 1e-12
-    return min(_WORST, abs(math.log((actual + soft) / (forecast + soft))))
+    error = abs(math.log((actual + soft) / (forecast + soft)))
+    return error if error < _WORST else _WORST
 
 
 class TrackRecord(Resumable):
@@ -51,29 +59,33 @@ class TrackRecord(Resumable):
 
     def judge(self, recent: Sequence[float]) -> None:
         """Hold the forecasts that are due against the days that came; ``recent`` ends with the day just over."""
-        for index, horizon in enumerate(HORIZONS):
-            waiting = self._own[index]
-            if len(waiting) < horizon:
+        counts, errors = self.counts, self.errors
+        totals = [sum(recent[-horizon:]) for horizon in HORIZONS]
+        for index, waiting in enumerate(self._own):
+            if len(waiting) < HORIZONS[index]:
                 continue
-            error = gap(sum(recent[-horizon:]), waiting.pop(0))
-            self.counts[index] += 1
-            rate = max(_ERROR_RATE, 1 / self.counts[index])
-            self.errors[index] += rate * (error - self.errors[index])
+            count = counts[index] = counts[index] + 1
+            rate = 1 / count if count < _MOST_COUNTED else _ERROR_RATE
+            errors[index] += rate * (gap(totals[index], waiting.pop(0)) - errors[index])
         if len(self._members) == _JUDGED_AT:
-            total = sum(recent[-_JUDGED_AT:])
-            for index, forecast in enumerate(self._members.popleft()):
-                self.losses[index] += _LOSS_RATE * (gap(total, forecast) - self.losses[index])
+            total = totals[_JUDGED_INDEX]
+            self.losses = [
+                loss + _LOSS_RATE * (gap(total, forecast) - loss)
+                for loss, forecast in zip(self.losses, self._members.popleft(), strict=True)
+            ]
 
     def note(self, path: Sequence[float], members: list[float]) -> None:
         """Keep the forecasts made today: the path of the next 14 days, and the members' totals of the next week."""
-        for index, horizon in enumerate(HORIZONS):
-            self._own[index].append(sum(path[:horizon]))
+        totals = list(accumulate(path))
+        for waiting, horizon in zip(self._own, HORIZONS, strict=True):
+            waiting.append(totals[horizon - 1])
         self._members.append(members)
 
     def weights(self) -> list[float]:
         """The members' weights: better members count more, none is ever out."""
-        best = max(min(self.losses), 1e-6)
-        raw = [prior * (best / max(loss, 1e-6)) ** 2 for prior, loss in zip(_PRIOR_WEIGHTS, self.losses, strict=True)]
+        losses = [loss if loss > _BEST else _BEST for loss in self.losses]
+        best = min(losses)
+        raw = [prior * (best / loss) ** 2 for prior, loss in zip(_PRIOR_WEIGHTS, losses, strict=True)]
         total = sum(raw)
         return [weight / total for weight in raw]
 
@@ -85,4 +97,6 @@ class TrackRecord(Resumable):
 def shrunk_log(error: float, count: int) -> float:
     """Log of an error seen ``count`` times, drawn to the usual error of a new series."""
     shrunk = (error * count + _PRIOR_ERROR * _PRIOR_DAYS) / (count + _PRIOR_DAYS)
-    return math.log(min(max(shrunk, 0.02), 3.0))
+    if shrunk < 0.02:
+        return _LEAST_LOG
+    return math.log(shrunk) if shrunk < 3.0 else _MOST_LOG

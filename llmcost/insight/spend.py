@@ -54,9 +54,9 @@ class SpendJudge(Resumable):
         """How bad the bucket that began at a Unix time is: 1 low, 2 medium, 3 high and above. Always 0 on a key's first
         day."""
         hour = int(begin // _HOUR) % HOURS
-        self.expected = self._volume.expected(hour)
         start_rate = 1 / (self._seen + 2)
         strange = self._volume.score(cost, hour)
+        self.expected = self._volume.expected
         unit = grade(self._unit.score(cost, calls, start_rate), UNIT_LEVELS) * self._volume.news
         self._seen += 1
         if self._seen <= self._warm:

@@ -26,6 +26,8 @@ _SPARSE: Final = 0.75
 """Below this share of buckets with spend, a key that calls at all is no news; a call larger than its calls is."""
 _ACTIVE_RATE: Final = 0.05
 _HOUR_RATE: Final = 0.04
+_HOUR_KNOWN: Final = 6
+"""Buckets after which the habit at an hour counts in full."""
 _QUANTILE: Final = 0.97
 _QUANTILE_RATE: Final = 0.03
 
@@ -39,6 +41,7 @@ class VolumeScore(Resumable):
     even that.
 
     Attributes:
+        expected: the usual spend of the last bucket, as it was known before it, USD.
         news: the share of the last bucket (0 to 1) that neither a weekly habit explains nor, for a key of few calls,
             that one of its usual calls came.
 
@@ -61,6 +64,7 @@ class VolumeScore(Resumable):
         "_some_days",
         "_tails",
         "_week",
+        "expected",
         "news",
     )
     STATE: ClassVar[tuple[str, ...]] = (
@@ -94,39 +98,49 @@ class VolumeScore(Resumable):
         self._tails = tuple(TailMeter(_OVERSHOOT, _QUIET_BUCKETS) for _ in range(3))
         self._week = WeekHabit()
         self.news = 1.0
-
-    def expected(self, hour: int) -> float:
-        """The usual spend of a bucket at this hour of the week, USD."""
-        usual = self._scale * (math.exp(self._level + self._hour(hour % SLOTS) + self._week.known(hour)) - _SOFTENING)
-        return max(0.0, usual)
+        self.expected = 0.0
 
     def score(self, value: float, hour: int) -> float:
         """How far out of the ordinary a bucket in this hour of the week is; 0 to about 10 in everyday life. Then learn
         it."""
         self.news = 1.0
+        self.expected = 0.0
         if self._scale == 0.0:
             if value <= 0:
                 return 0.0
             self._begin(value)
         slot = hour % SLOTS
+        habit, known = self._hour(slot), self._week.known(hour)
+        usual = math.exp(self._level + habit + known) - _SOFTENING
+        if usual > 0.0:
+            self.expected = self._scale * usual
         logged = math.log(_SOFTENING + value / self._scale)
-        strange = logged - self._level - self._hour(slot)
-        near, far = clamp(self._half_day.distance(value), 60.0), clamp(self._some_days.distance(value), 60.0)
-        unusual = strange / self._habit
-        half_day, some_days, hours = self._tails
-        rare = _HALF_DAY_SHARE * half_day.rarity(near) + some_days.rarity(far) + hours.rarity(unusual)
+        strange = logged - self._level - habit
+        plain = self._plain(value, strange)
         self._learn(value, logged, strange, slot)
-        known = self._week.known(hour)
         self._week.learn(hour, strange)
         if known:
             self.news = _share(strange - known)
         self._note_activity(value)
-        matters = _share(strange) * self.news
-        return matters * max(0.0, rare + _PLAIN_SHARE * (near + 2 * unusual))
+        return _share(strange) * self.news * plain if plain > 0.0 else 0.0
+
+    def _plain(self, value: float, strange: float) -> float:
+        """The rarities and the distances, added up; 0 where the spend is below the usual, which is never told."""
+        near, far = clamp(self._half_day.distance(value), 60.0), clamp(self._some_days.distance(value), 60.0)
+        unusual = strange / self._habit
+        half_day, some_days, hours = self._tails
+        if strange <= 0.0:
+            half_day.learn(near)
+            some_days.learn(far)
+            hours.learn(unusual)
+            return 0.0
+        rare = _HALF_DAY_SHARE * half_day.rarity(near) + some_days.rarity(far) + hours.rarity(unusual)
+        return rare + _PLAIN_SHARE * (near + 2 * unusual)
 
     def _note_activity(self, value: float) -> None:
         """Learn how often there is spend and how much at once; a usual call of a sparse key is no news."""
-        self._active += max(self._level_rate, 1 / (self._seen + 1)) * ((value > 0) - self._active)
+        start, rate = 1 / (self._seen + 1), self._level_rate
+        self._active += (start if start > rate else rate) * ((value > 0) - self._active)
         if value <= 0:
             return
         size = math.log(value)
@@ -143,22 +157,31 @@ class VolumeScore(Resumable):
         self._level = math.log(1 + _SOFTENING)
 
     def _hour(self, slot: int) -> float:
-        return self._hours[slot] * min(1.0, self._seen_hours[slot] / 6)
+        seen = self._seen_hours[slot]
+        return self._hours[slot] if seen >= _HOUR_KNOWN else self._hours[slot] * (seen / _HOUR_KNOWN)
 
     def _learn(self, value: float, logged: float, strange: float, slot: int) -> None:
         self._seen += 1
         start = 1 / (self._seen + 1)
-        step = _QUANTILE_RATE * max(self._habit, 0.15)
-        self._habit = max(0.1, self._habit + step * (_QUANTILE if strange > self._habit else _QUANTILE - 1))
+        habit = self._habit
+        step = _QUANTILE_RATE * (habit if habit > 0.15 else 0.15)
+        habit += step * (_QUANTILE if strange > habit else _QUANTILE - 1)
+        self._habit = habit if habit > 0.1 else 0.1
         self._level += max(self._level_rate, start) * clamp(logged - self._level, 1.5)
-        self._seen_hours[slot] += 1
-        rate = max(_HOUR_RATE, 1 / (self._seen_hours[slot] + 1))
-        self._hours[slot] += rate * (clamp(logged - self._level, 2.5) - self._hours[slot])
+        self._learn_hour(logged - self._level, slot)
         self._half_day.learn(value, start)
         self._some_days.learn(value, start)
-        grown = min(value, 20 * self._scale) - self._scale
-        self._scale = max(1e-12, self._scale + max(self._scale_rate, start) * grown)
+        scale = self._scale
+        grown = (value if value < 20 * scale else 20 * scale) - scale
+        self._scale = max(1e-12, scale + max(self._scale_rate, start) * grown)
+
+    def _learn_hour(self, above: float, slot: int) -> None:
+        seen = self._seen_hours[slot] = self._seen_hours[slot] + 1
+        rate = max(_HOUR_RATE, 1 / (seen + 1))
+        self._hours[slot] += rate * (clamp(above, 2.5) - self._hours[slot])
 
 
 def _share(above: float) -> float:
-    return min(max(above / _MATTERS, 0.0), 1.0) ** 3
+    if above >= _MATTERS:
+        return 1.0
+    return (above / _MATTERS) ** 3 if above > 0.0 else 0.0

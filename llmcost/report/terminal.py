@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -26,10 +27,38 @@ from llmcost.report.words import (
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _TRUST_COLOURS: Final = {"exact": "green", "unpriced": "red", "counted_elsewhere": "dim"}
 _DOUBTFUL: Final = "yellow"
-_WIDE: Final = 100
-"""Columns from which tokens in, out and cached, and errors have a column each."""
 _NARROWEST: Final = 8
 """Columns that names keep, however narrow the terminal."""
+_COLUMNS: Final[Mapping[str, Callable[[Row, int], str]]] = {
+    "Cost": money_of,
+    "Share": lambda row, _: share_of(row),
+    "Calls": lambda row, _: count(row.calls),
+    "Average": lambda row, _: small_money(row.average),
+    "p95": lambda row, _: small_money(row.p95),
+    "Tokens": lambda row, _: count(row.input_tokens + row.output_tokens),
+    "In": lambda row, _: count(row.input_tokens),
+    "Cached": lambda row, _: count(row.cached_tokens),
+    "Out": lambda row, _: count(row.output_tokens),
+    "Errors": lambda row, _: count(row.errors),
+}
+"""A column's text by its head, of a row and the digits that its money has."""
+
+
+class _Layout(NamedTuple):
+    """Columns, the cells of a bar, and the width from which it is taken."""
+
+    heads: tuple[str, ...]
+    bar: int
+    least: int = 0
+
+
+_LAYOUTS: Final = (
+    _Layout(("Cost", "Share", "Calls", "Average", "p95", "In", "Cached", "Out", "Errors"), 16, 100),
+    _Layout(("Cost", "Share", "Calls", "Average", "p95", "Tokens"), 6),
+    _Layout(("Cost", "Share", "Calls"), 6),
+    _Layout(("Cost",), 1),
+)
+"""The widest first."""
 
 
 def render(report: Report, console: Console) -> None:
@@ -80,50 +109,31 @@ def _trust(report: Report, between: str) -> Text:
 
 
 def _table(report: Report, console: Console) -> Table:
-    if console.width >= _WIDE:
-        table = _table_of(report, console, wide=True)
-        if console.measure(table).minimum <= console.width:
-            return table
-    return _table_of(report, console, wide=False)
-
-
-def _table_of(report: Report, console: Console, *, wide: bool) -> Table:
-    heads = ["Cost", "Share", "Calls", "Average", "p95"]
-    heads += ["In", "Cached", "Out", "Errors"] if wide else ["Tokens"]
+    """The widest layout that leaves names their room: figures are never cut."""
+    rows = (*report.rows, report.total)
     digits = decimals(report.total.nano)
-    cells = [_cells(row, digits, wide) for row in (*report.rows, report.total)]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-    bar = 16 if wide else 6
     marked = any(row.unsure for row in report.rows)
-    room = console.width - sum(width + 1 for width in (*widths, bar)) - 2 * marked
+    for layout in _LAYOUTS:
+        cells = [[_COLUMNS[head](row, digits) for head in layout.heads] for row in rows]
+        widths = [max(map(len, column)) for column in zip(layout.heads, *cells, strict=True)]
+        room = console.width - sum(width + 1 for width in (*widths, layout.bar)) - 2 * marked
+        if room >= _NARROWEST and console.width >= layout.least:
+            break
     table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, header_style="bold")
     table.add_column(Text(plain(report.title)), no_wrap=True, overflow="ellipsis", max_width=max(_NARROWEST, room))
     if marked:
         table.add_column("", no_wrap=True, style=_DOUBTFUL)
     table.add_column("", no_wrap=True)
-    for head, width in zip(heads, widths, strict=True):
+    for head, width in zip(layout.heads, widths, strict=True):
         table.add_column(head, justify="right", no_wrap=True, min_width=width)
     largest = max((row.share or 0.0 for row in report.rows), default=0.0) or 1.0
     for row, texts in zip(report.rows, cells, strict=False):
-        drawn = drawn_bar((row.share or 0.0) / largest, bar, ascii_only=console.options.ascii_only)
+        drawn = drawn_bar((row.share or 0.0) / largest, layout.bar, ascii_only=console.options.ascii_only)
         mark = ["?" if row.unsure else ""] if marked else []
         table.add_row(Text(plain(row.key)), *mark, Text(drawn, "cyan"), *texts)
     table.add_section()
     table.add_row(Text("Total", "bold"), *[""] * (1 + marked), *cells[-1])
     return table
-
-
-def _cells(row: Row, digits: int, wide: bool) -> list[str]:
-    cells = [
-        money_of(row, digits),
-        share_of(row),
-        count(row.calls),
-        small_money(row.average),
-        small_money(row.p95),
-    ]
-    if not wide:
-        return [*cells, count(row.input_tokens + row.output_tokens)]
-    return [*cells, count(row.input_tokens), count(row.cached_tokens), count(row.output_tokens), count(row.errors)]
 
 
 def drawn_bar(share: float, width: int, *, ascii_only: bool) -> str:

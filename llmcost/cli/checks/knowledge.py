@@ -36,7 +36,8 @@ def semantic_map(around: Surroundings) -> Iterator[Finding]:
     """Whether there is a map, and whether a scan would make the same one."""
     path = around.map_path
     if path is None:
-        yield Finding("map", False, "no semantic map: calls are untracked", "llmcost scan")
+        recorded = around.folder.exists  # before the first call nothing is wrong
+        yield Finding("map", not recorded, "no semantic map: calls are untracked", "llmcost scan")
         return
     try:
         files = sections.load(path).files

@@ -110,9 +110,10 @@ def test_no_client_to_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_map_a_map_and_a_map_older_than_the_code(tmp_path: Path) -> None:
+    assert said(knowledge.semantic_map, around(tmp_path))[0].ok, "nothing was recorded yet"
+    filled(tmp_path / ".llmcost", [a_call(1)])
     assert not said(knowledge.semantic_map, around(tmp_path))[0].ok
     path = tmp_path / ".llmcost" / "semantic_map.json"
-    path.parent.mkdir()
     path.write_text('{"app.py": {"f": "chat"}}')
     source = tmp_path / "app.py"
     source.write_text("import openai\n\n\ndef f(text):\n    return openai.responses.create(model='m', input=text)\n")
@@ -247,6 +248,7 @@ def test_the_command_says_all_and_its_exit_code_is_1_where_something_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    filled(tmp_path / ".llmcost", [a_call(1)])
     out = io.StringIO()
     assert main(["doctor", "--json"], out) == 1
     found = json.loads(out.getvalue())

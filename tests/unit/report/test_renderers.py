@@ -19,7 +19,7 @@ from llmcost.calls import Attribution, Call, Cost, CostStatus, nano_dollars
 from llmcost.report import csv, html, json, terminal
 from llmcost.report.build import Question, build
 from llmcost.report.model import Report
-from llmcost.report.words import TRUST_WORDS, count, money, percent, period, plain, small_money
+from llmcost.report.words import TRUST_WORDS, count, money, money_of, percent, period, plain, small_money
 from llmcost.store.database import reading
 from llmcost.store.filters import Filter
 from llmcost.store.query import Spend
@@ -313,6 +313,18 @@ def test_golden_terminal_without_colour(tmp_path: Path, name: str, width: int) -
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= width
     assert text == (GOLDEN / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 50, 60, 70, 79, 99, 110])
+def test_no_figure_is_cut_however_narrow_the_terminal(tmp_path: Path, width: int) -> None:
+    report = answer(tmp_path, golden_calls(), unsure={"research"})
+    lines = shown(report, width).splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("Section"))
+    rows = lines[head : head + len(report.rows) + 2]
+    assert len({len(row.rstrip()) for row in rows}) == 1, "all end with the last figure"
+    assert max(map(len, rows)) <= width
+    for row, line in zip((*report.rows, report.total), rows[1:], strict=True):
+        assert money_of(row, 2) in line.split()
 
 
 def test_a_terminal_without_unicode_gets_bars_of_number_signs(tmp_path: Path) -> None:

@@ -362,6 +362,12 @@ ANOMALIES: Final = Metric(
     "Incidents that were opened, got worse or ended. Each report is counted by one process.",
     (SCOPE_KIND, ANOMALY_EVENT, ANOMALY_SEVERITY, ANOMALY_CAUSE),
 )
+SERIES_DROPPED: Final = Metric(
+    "llmcost.series.dropped",
+    "gauge",
+    "{series}",
+    "Users, labels and models no longer foretold and watched: over 100,000, those silent longest begin anew.",
+)
 ANOMALY_EVENT_NAME: Final = "llmcost.anomaly"
 """Name of the span event and of the log record that tell of an incident."""
 
@@ -389,6 +395,7 @@ METRICS: Final = (
     FORECAST_COST,
     FORECAST_EXCEED,
     ANOMALIES,
+    SERIES_DROPPED,
     INTERNAL_ERRORS,
 )
 

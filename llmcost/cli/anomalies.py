@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,7 @@ from llmcost.cli import CLEAN, FINDINGS
 from llmcost.cli import options as o
 from llmcost.cli.foresight import known_feed, watch_settings
 from llmcost.insight import Anomaly, WatchSettings
-from llmcost.insight.foresight import Round
+from llmcost.insight.foresight import Round, restored
 from llmcost.insight.grades import worst
 from llmcost.processors.anomaly import document
 from llmcost.processors.foresight import book, report_of
@@ -41,7 +42,7 @@ def anomalies(
     place, _ = o.zone_of(zone)
     now = datetime.now(place)
     first = moment("--since", since or _DEFAULT, now) * QUARTER_SECONDS
-    last = incidents(_reports(store, first, now.timestamp()))
+    last = [report for report in _incidents(store, first, now.timestamp()) if report.timestamp >= first]
     if as_json:
         print(json.dumps([_document(report) for report in last], indent=2))
     else:
@@ -55,22 +56,37 @@ def incidents(reports: Iterable[Anomaly]) -> list[Anomaly]:
     return sorted(last.values(), key=lambda report: (-report.since, report.scope))
 
 
-def _reports(option: Path | None, since: float, now: float) -> list[Anomaly]:
+def _incidents(option: Path | None, since: float, now: float) -> list[Anomaly]:
     """What the ledger knows, brought up to date; where it knows nothing, what the store's past gives."""
     with known_feed(option) as feed:
-        found = None if feed is None else [report_of(text) for text in feed.reports(0)]
-    if found is None:
-        with o.opened(option) as connection:
-            found = replayed(connection, watch_settings(config.load()), since, now)
-    return [report for report in found if report.timestamp >= since]
+        if feed is not None:
+            reports = [report_of(text) for text in feed.reports(0)]
+            series = [restored(key, text) for key, text in feed.states(feed.awake()).items()]
+            return up_to_date(reports, [one.present for one in series if one.present is not None])
+    with o.opened(option) as connection:
+        round_ = replayed(connection, watch_settings(config.load()), since, now)
+    return up_to_date(round_.found, round_.present())
 
 
-def replayed(connection: sqlite3.Connection, watch: WatchSettings, since: float, now: float) -> list[Anomaly]:
+def up_to_date(reports: Iterable[Anomaly], present: Iterable[Anomaly]) -> list[Anomaly]:
+    """Each incident, the open ones as they stand now. One that nobody follows any more is over: its series was dropped,
+    or began anew under another version."""
+    standing = {report.incident: report for report in present}
+    return [
+        last if last.event == "closed" else _as_now(last, standing.get(last.incident)) for last in incidents(reports)
+    ]
+
+
+def _as_now(last: Anomaly, now: Anomaly | None) -> Anomaly:
+    return replace(last, event="closed") if now is None else replace(now, event=last.event)
+
+
+def replayed(connection: sqlite3.Connection, watch: WatchSettings, since: float, now: float) -> Round:
     """What the watch would have said of the calls of a store."""
     round_ = Round({}, watch)
     book(round_, history(connection, since - _LEARN_S, now))
     round_.advance(now)
-    return round_.found
+    return round_
 
 
 def _show(last: Sequence[Anomaly], zone: tzinfo) -> None:

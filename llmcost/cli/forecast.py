@@ -43,9 +43,9 @@ def forecast(
     horizon: Annotated[
         str, typer.Option("--horizon", metavar="month|DAYS", help="The present month, or so many days from now.")
     ] = "month",
-    label: o.LabelOption = None,
-    model: o.ModelOption = None,
-    user: o.UserOption = None,
+    label: Annotated[list[str] | None, typer.Option("--label", metavar="NAME", help="Only this section.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model.")] = None,
+    user: Annotated[list[str] | None, typer.Option("--user", metavar="NAME", help="Only this user.")] = None,
     zone: o.ZoneOption = None,
     as_json: o.JsonOption = False,
     store: o.StoreOption = None,
@@ -96,7 +96,7 @@ def _values(**given: Sequence[str] | None) -> dict[str, str]:
 def _found(past: Past, by: str | None, horizon: str, values: dict[str, str]) -> list[Outlook]:
     period = period_of(horizon, datetime.fromtimestamp(past.now, past.zone))
     if by is None:
-        return [past.outlook("global", values, period)]
+        return [past.outlook(" and ".join(values) or "global", values, period)]
     if by not in _KINDS:
         raise ConfigError(f"--by: {by!r} is none of {', '.join(_KINDS)}")
     return [past.outlook(by, {**values, by: name}, period) for name in past.names(by, _MOST)]

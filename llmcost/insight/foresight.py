@@ -45,6 +45,11 @@ class Series(Resumable):
         """Whether there may be something to report although no call comes."""
         return self._watch is not None and not self._watch.idle
 
+    @property
+    def present(self) -> Anomaly | None:
+        """The incident that was reported and goes on, as it stands now."""
+        return None if self._watch is None else self._watch.present
+
     def spent(self, now: float) -> float:
         """USD spent since the month (UTC) began."""
         return self._spent if self._month == month_of(now) else 0.0
@@ -95,6 +100,10 @@ class Round:
         for key in sorted(self._series):
             self.found += self._series[key].advance(now)
         self.found.sort(key=lambda report: (report.timestamp, report.scope))
+
+    def present(self) -> list[Anomaly]:
+        """The incidents that were reported and go on, as they stand now."""
+        return [incident for series in self._series.values() if (incident := series.present) is not None]
 
     def kept(self) -> list[tuple[str, str, bool]]:
         """Key, text and whether the series is awake."""

@@ -82,6 +82,13 @@ class KeyWatch(Resumable):
         """Whether nothing can be said before the next sample: the open bucket is empty and no incident is open."""
         return self._now.calls == 0 and self._incident.severity is None
 
+    @property
+    def present(self) -> Anomaly | None:
+        """The incident that was reported and goes on, as it stands now; None where there is none."""
+        if self._incident.reported is None or self._bucket is None:
+            return None
+        return self._incident.report("escalated", self._bucket * self._settings.bucket_s, self._scope)
+
     def update(self, ts: float, sample: Sample) -> list[Anomaly]:
         """Book a sample at a Unix time, and return what the buckets closed by then have to report.
 

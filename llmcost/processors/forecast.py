@@ -71,14 +71,17 @@ class ForecastSpanProcessor(SpanProcessor):
             return
         costs: list[tuple[float, dict[str, Any]]] = []
         chances: dict[str, float] = {}
+        dropped = 0
         # Where the ledger can't be read, nothing is shown: better than what is old.
         with contextlib.suppress(LedgerFailure):
+            dropped = self._feed.dropped()
             costs += self._months()
             for standing, forecast in self._windows():
                 chance = forecast.p_exceed(standing.limit or 0.0)
                 chances[standing.budget] = max(chance, chances.get(standing.budget, 0.0))
                 if not standing.value:
                     costs += _bounds(forecast, {semconv.SCOPE_KIND: "budget", semconv.SCOPE_VALUE: standing.budget})
+        instruments.series_dropped.show([(dropped, {})] if dropped else ())
         instruments.forecast_cost.show(costs)
         instruments.forecast_exceed.show((chance, {semconv.BUDGET_NAME: name}) for name, chance in chances.items())
 

@@ -160,6 +160,7 @@ class Instruments:
         self.anomalies = self._sums(semconv.ANOMALIES)
         self.forecast_cost = self._gauge(semconv.FORECAST_COST)
         self.forecast_exceed = self._gauge(semconv.FORECAST_EXCEED)
+        self.series_dropped = self._gauge(semconv.SERIES_DROPPED)
         self.backlog: Backlog | None = None
         waiting = semconv.STORE_WAITING
         self._meter.create_observable_gauge(waiting.name, [self._waiting], waiting.unit, waiting.help)

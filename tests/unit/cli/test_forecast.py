@@ -6,6 +6,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from stores import filled
 
 from llmcost.calls import Attribution, Call
 from llmcost.cli import main
-from llmcost.cli.anomalies import together
+from llmcost.cli.anomalies import together, up_to_date
 from llmcost.control.feed import open_feed
 from llmcost.insight import GLOBAL, Anomaly, Change, Profile, Scope, WatchSettings
 from llmcost.processors.foresight import Foresight
@@ -127,6 +128,32 @@ def test_an_open_incident_is_told_from_the_store_alone(tmp_path: Path, monkeypat
     assert "\x1b" not in out
 
 
+def test_an_open_incident_is_told_as_it_stands_now_however_long_ago_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path / ".llmcost", calls(9, dear_for_s=4 * 3600))
+    code, out, _ = run(tmp_path, monkeypatch, "anomalies", "--json", "--since", "1h")
+    assert code == 1
+    assert incident(out)["excess"] == pytest.approx(0.05 * 4 * 3600 / 1800, rel=0.35)
+
+
+def test_an_incident_that_nobody_follows_any_more_is_over() -> None:
+    same = Profile(4.0, 0.02, 900.0, 0.0, 0.0, "m")
+    change = Change("calls a bucket", 4.0, 40.0)
+    first = Anomaly("opened", 1200.0, 600.0, GLOBAL, 1.0, 9.0, 8.0, "medium", "calls", change, same, same)
+    (over,) = up_to_date([first], [])
+    assert over.event == "closed"
+    later = replace(first, event="escalated", timestamp=9000.0, excess=80.0)
+    (standing,) = up_to_date([first], [later])
+    assert (standing.event, standing.timestamp, standing.excess) == ("opened", 9000.0, 80.0)
+
+
+def test_the_title_names_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path / ".llmcost", calls(3))
+    _, out, _ = run(tmp_path, monkeypatch, "forecast", "--label", "summarization", "--user", "u1")
+    assert out.startswith("label and user summarization, u1, ")
+
+
 def test_nothing_is_told_where_all_is_as_usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(tmp_path / ".llmcost", calls(9))
     assert run(tmp_path, monkeypatch, "anomalies") == (0, "No anomalies.\n", "")
@@ -149,7 +176,8 @@ def test_with_a_ledger_the_processes_reports_are_told_and_what_they_left_is_take
     code, out, _ = run(tmp_path, monkeypatch, "anomalies", "--json")
     assert code == 1
     assert incident(out)["cause"] == "model"
-    assert run(tmp_path, monkeypatch, "anomalies", "--json")[1] == out
+    again = run(tmp_path, monkeypatch, "anomalies", "--json")[1]
+    assert [one["incident"] for one in json.loads(again)] == [one["incident"] for one in json.loads(out)]
     assert Tray(store / FOLDER).found() == []
 
 

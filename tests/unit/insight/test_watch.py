@@ -154,6 +154,22 @@ def test_a_persistent_change_is_reported_once(program: Program) -> None:
     assert len(found) <= 3
 
 
+def test_an_open_incident_says_how_it_stands(program: Program) -> None:
+    key = program.watch._keys[LABEL]
+    assert key.present is None
+    (first, *_) = program.live(6, price=5.0, model="gpt-5.4")
+    early = key.present
+    program.live(12, price=5.0, model="gpt-5.4")
+    late = key.present
+    assert early is not None
+    assert late is not None
+    assert first.incident == early.incident == late.incident
+    assert first.excess < early.excess < late.excess
+    assert late.timestamp == START + program.now * BUCKET
+    program.live(2 * DAY_BUCKETS)
+    assert key.present is None
+
+
 def test_the_sensitivity_says_what_is_reported() -> None:
     counts = []
     for sensitivity in SEVERITIES:

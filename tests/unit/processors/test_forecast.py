@@ -103,6 +103,16 @@ def test_a_budget_shows_its_end_and_the_chance_to_pass_it() -> None:
     assert not any("u1" in key for key in program.shown("llmcost.forecast.cost"))
 
 
+def test_series_that_were_dropped_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Program(30)
+    program.processor.publish()
+    assert program.shown("llmcost.series.dropped") == {}
+    monkeypatch.setattr(program.feed, "dropped", lambda: 12)
+    for _ in range(4):
+        program.processor.publish()
+    assert program.shown("llmcost.series.dropped") == {(): 12}
+
+
 def test_what_is_old_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     program = Program(30)
     program.processor.publish()

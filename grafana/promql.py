@@ -138,11 +138,12 @@ def pointing(expr: str, metric: Metric, where: Where = ANYWHERE) -> str:
     """The same answer, whose exemplars are those of a histogram and also those that a collector kept of it.
 
     A collector that adds up deltas keeps the exemplar of a series' first call only. So ours hands the exemplars on by a
-    twin of the histogram (collector-config/local.yaml). No counter is below 0, so the last part takes nothing away;
+    twin of the histogram (collector-config/local.yaml). No counter is below 0, so the last parts take nothing away;
     but Prometheus looks for exemplars at every series that a query names.
     """
-    twin = selector(semconv.EXEMPLARS_OF[metric.name], "_bucket", where)
-    return f"{expr} unless {twin} < 0"
+    twin = semconv.EXEMPLARS_OF[metric.name]
+    classic, native = selector(twin, "_bucket", where), selector(twin, "", where)
+    return f"{expr} unless {classic} < 0 unless histogram_count({native}) < 0"
 
 
 def mean(metric: Metric, *attributes: str, window: str = RANGE, where: Where = ANYWHERE) -> str:

@@ -19,6 +19,7 @@ _ON: Final = frozenset({"1", "true", "yes", "on"})
 _OFF: Final = frozenset({"0", "false", "no", "off"})
 
 DEFAULT_STORE: Final = Path(".llmcost")
+MOST_METRIC_USERS: Final = 1000
 PROFILES: Final = ("openlit", "logfire", "langfuse", "otel-draft")
 
 
@@ -93,6 +94,18 @@ def _switch(where: str, value: Any, _: Path) -> bool:
     if text in _ON or text in _OFF:
         return text in _ON
     raise ConfigError(f"{where}: {value!r} is neither on nor off")
+
+
+def _number(most: int) -> Check:
+    """A whole number from 0 on, also as text."""
+
+    def check(where: str, value: Any, _: Path) -> int:
+        given = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+        if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= most:
+            raise ConfigError(f"{where}: {value!r} is no whole number from 0 to {most}")
+        return given
+
+    return check
 
 
 def _file(*, must_exist: bool) -> Check:
@@ -225,6 +238,7 @@ KINDS: Final[Mapping[str, Check]] = {
     "http_spans": _choice("keep", "on", "off"),
     "store": _store,
     "metrics": _switch,
+    "metric_users": _number(MOST_METRIC_USERS),
     "map_path": _file(must_exist=False),
     "default_label": _text,
     "stream_usage": _choice("keep", "inject"),

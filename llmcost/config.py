@@ -32,6 +32,7 @@ class Config:
         http_spans: what happens to the network leg: ``keep`` (the application's choice stays), ``on``, ``off``.
         store: folder of the local store; None for no store; ``auto`` writes one where nothing is exported.
         metrics: whether metrics are recorded.
+        metric_users: how many users, those that spend most, metrics name by their id.
         map_path: the semantic map; None finds ``.llmcost/semantic_map.json`` upwards from the entry script.
         default_label: label of calls that no mapped function made; None means ``untracked``.
         stream_usage: ``inject`` adds ``stream_options.include_usage`` to OpenAI-like streams and hides the extra chunk.
@@ -57,6 +58,7 @@ class Config:
     http_spans: HttpSpans = "keep"
     store: Path | Literal["auto"] | None = "auto"
     metrics: bool = True
+    metric_users: int = 0
     map_path: Path | None = None
     default_label: str | None = None
     stream_usage: Literal["keep", "inject"] = "keep"
@@ -146,6 +148,7 @@ _VARIABLES: Final[Mapping[str, str]] = {
     semconv.ENV_HTTP_SPANS.name: "http_spans",
     semconv.ENV_STORE.name: "store",
     semconv.ENV_METRICS.name: "metrics",
+    semconv.ENV_METRIC_USERS.name: "metric_users",
     semconv.ENV_MAP.name: "map_path",
     semconv.ENV_LABEL.name: "default_label",
     semconv.ENV_STREAM_USAGE.name: "stream_usage",

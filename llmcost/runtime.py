@@ -89,7 +89,7 @@ class Runtime:
 
             self.store = StoreSpanProcessor.at(folder)
             self.observers.add(self.store)
-        measured = MetricsSpanProcessor(meter_provider, self.store) if config.metrics else None
+        measured = MetricsSpanProcessor(meter_provider, self.store, config.metric_users) if config.metrics else None
         if measured is not None:
             self.observers.add(measured)
         self.outlook = _outlook(config, folder, meter_provider, on_anomaly)

@@ -266,6 +266,13 @@ TIME_PER_OUTPUT_CHUNK: Final = Metric(
     _SECONDS,
 )
 COST: Final = Metric("llm.cost", "counter", "{USD}", "Money spent on calls, in USD.", _OURS)
+USER_COST: Final = Metric(
+    "llmcost.user.cost",
+    "counter",
+    "{USD}",
+    "Money spent for the users that spend most, in USD. Only where metric_users is set.",
+    (USER_ID,),
+)
 CALL_COST: Final = Metric("llmcost.call.cost", "histogram", "{USD}", "Cost of one call, in USD.", _OURS, _DOLLARS)
 CALLS: Final = Metric("llmcost.calls", "counter", "{call}", "Calls seen.", (*_OURS, COST_STATUS))
 _TOKENS_OF: Final = (SEMANTIC_LABEL, PROVIDER_NAME, REQUEST_MODEL, TOKEN_CLASS)
@@ -377,6 +384,7 @@ METRICS: Final = (
     TIME_TO_FIRST_CHUNK,
     TIME_PER_OUTPUT_CHUNK,
     COST,
+    USER_COST,
     CALL_COST,
     CALLS,
     TOKENS,
@@ -461,6 +469,9 @@ ENV_HTTP_SPANS: Final = EnvironmentVariable("LLMCOST_HTTP_SPANS", "Network leg: 
 ENV_LABEL: Final = EnvironmentVariable("LLMCOST_LABEL", "Label of calls that no mapped function made.")
 ENV_MAP: Final = EnvironmentVariable("LLMCOST_MAP", "Path of the semantic map.")
 ENV_METRICS: Final = EnvironmentVariable("LLMCOST_METRICS", "on (default) or off.")
+ENV_METRIC_USERS: Final = EnvironmentVariable(
+    "LLMCOST_METRIC_USERS", "How many users, those that spend most, metrics name by their id (default 0, at most 1000)."
+)
 ENV_PRICE_MAP: Final = EnvironmentVariable("LLMCOST_PRICE_MAP", "File that replaces the shipped price map.")
 ENV_PROFILES: Final = EnvironmentVariable(
     "LLMCOST_PROFILES", "Further cost attributes, by backend: openlit, logfire, langfuse, otel-draft."
@@ -492,6 +503,7 @@ ENVIRONMENT: Final = (
     ENV_LABEL,
     ENV_MAP,
     ENV_METRICS,
+    ENV_METRIC_USERS,
     ENV_PRICE_MAP,
     ENV_PROFILES,
     ENV_LEDGER,

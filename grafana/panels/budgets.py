@@ -56,9 +56,9 @@ USERS: Final = Panel(
     "Users that spend most",
     "table",
     (budgets.USERS,),
-    columns={**_NAMED, "spent": Column("Spent", USD)},
+    columns={label(semconv.USER_ID): Column("User"), "spent": Column("Spent", USD)},
     order="Spent",
-    help="Only where metrics by user are switched on; user ids are never metric attributes otherwise.",
+    help="Of programs with metric_users set; user ids are no metric attributes otherwise.",
 )
 DO: Final = Text(
     "What to do",

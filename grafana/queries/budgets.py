@@ -17,7 +17,6 @@ _BY: Final = ", ".join(label(name) for name in _WHICH)
 _LEGEND: Final = " ".join(f"{{{{{label(name)}}}}}" for name in _WHICH)
 _ACTION: Final = label(semconv.BUDGET_ACTION)
 _BLOCKED: Final = {semconv.BUDGET_ACTION: equal("block")}
-_OF_USERS: Final = {semconv.BUDGET_SCOPE: equal("user")}
 _NONE_BLOCKED: Final = "no call was refused"
 
 
@@ -65,8 +64,8 @@ BLOCKED_BY_LABEL: Final = Prom(
     empty_when_healthy=_NONE_BLOCKED,
 )
 USERS: Final = Prom(
-    f"topk(20, max by ({_BY}) ({selector(semconv.BUDGET_SPENT, where=_OF_USERS)}))",
+    f"topk(20, {growth(selector(semconv.USER_COST), RANGE, semconv.USER_ID)})",
     "spent",
     "table",
-    empty_when_healthy="metrics by user are off unless asked for",
+    empty_when_healthy="no program has metric_users set",
 )

@@ -62,12 +62,16 @@ _ANOMALIES: Final = selector(semconv.ANOMALIES)
 _OPEN: Final = selector(semconv.ANOMALIES, where=_OPENED)
 _OVER: Final = selector(semconv.ANOMALIES, where=_CLOSED)
 OPENED: Final = Prom(f"{growth(_OPEN)} or vector(0)", "opened", "instant")
-OPEN_NOW: Final = Prom(f"sum({_OPEN}) - (sum({_OVER}) or vector(0)) or vector(0)", "open", "instant")
-OPEN: Final = Prom(
-    f"sum {by(_SCOPE[:1])}({_OPEN}) - (sum {by(_SCOPE[:1])}({_OVER}) or 0 * sum {by(_SCOPE[:1])}({_OPEN}))",
-    _SCOPE_LEGEND,
-    empty_when_healthy=_NO_INCIDENT,
-)
+
+
+def _still_open(*attributes: str) -> str:
+    """Opened less closed; not below 0 where counters began anew between the two."""
+    opened, over = (f"sum {by(attributes)}({each})" for each in (_OPEN, _OVER))
+    return f"clamp_min({opened} - ({over} or 0 * {opened}), 0)"
+
+
+OPEN_NOW: Final = Prom(f"{_still_open()} or vector(0)", "open", "instant")
+OPEN: Final = Prom(_still_open(*_SCOPE[:1]), _SCOPE_LEGEND, empty_when_healthy=_NO_INCIDENT)
 BY_CAUSE: Final = Prom(
     growth(_OPEN, RATE, semconv.ANOMALY_CAUSE),
     f"{{{{{label(semconv.ANOMALY_CAUSE)}}}}}",

@@ -37,7 +37,8 @@ class Countable(Protocol):
         """Count from 0."""
 
 
-_counters: Final[weakref.WeakSet[Countable]] = weakref.WeakSet()
+counters: Final[weakref.WeakSet[Countable]] = weakref.WeakSet()
+"""Everything that :func:`begin_anew` has to reach."""
 
 
 class Sum:
@@ -60,7 +61,7 @@ class Sums:
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self._sums: dict[tuple[Any, ...], Sum] = {}
-        _counters.add(self)
+        counters.add(self)
 
     def of(self, values: Mapping[str, Any]) -> Sum:
         """The sum of the attribute set that the metric takes of these values; always the same object."""
@@ -98,7 +99,7 @@ class Kept:
         self.metric = metric
         self._read = read
         self._before: Totals = {}
-        _counters.add(self)
+        counters.add(self)
 
     def begin_anew(self) -> None:
         """What is there by now belongs to the parent."""
@@ -109,6 +110,13 @@ class Kept:
         found = [(key, total - self._before.get(key, 0)) for key, total in self._read().items()]
         names = self.metric.attributes
         return [Observation(total, dict(zip(names, key, strict=True))) for key, total in found if total]
+
+
+class Observed(Protocol):
+    """What shows its totals when the SDK collects."""
+
+    def observe(self, _: CallbackOptions) -> Iterable[Observation]:
+        """The totals by now."""
 
 
 class Backlog(Protocol):
@@ -162,6 +170,8 @@ class Instruments:
         self.forecast_exceed = self._gauge(semconv.FORECAST_EXCEED)
         self.series_dropped = self._gauge(semconv.SERIES_DROPPED)
         self.backlog: Backlog | None = None
+        self.users: Observed | None = None
+        self._observed(semconv.USER_COST, lambda asked: () if self.users is None else self.users.observe(asked))
         waiting = semconv.STORE_WAITING
         self._meter.create_observable_gauge(waiting.name, [self._waiting], waiting.unit, waiting.help)
         for kept in (Kept(semconv.STORE_DROPPED, self._dropped), Kept(semconv.INTERNAL_ERRORS, _errors)):
@@ -204,7 +214,7 @@ def instruments_of(provider: metrics.MeterProvider) -> Instruments:
 def begin_anew() -> None:
     """Let all counters start from 0: for a forked child whose readers are cumulative, since what was counted before the
     fork is the parent's. Readers of deltas need no such thing, and would take it for a fall."""
-    for each in list(_counters):
+    for each in list(counters):
         each.begin_anew()
 
 

@@ -13,6 +13,7 @@ from llmcost.calls import NO_USAGE, Call
 from llmcost.exchange.guard import log
 from llmcost.processors.instruments import LOCK, Attributes, Backlog, Instruments, Sum, present_instruments
 from llmcost.processors.token_classes import token_classes
+from llmcost.processors.top_users import TopUsers
 
 _MOST_SERIES: Final = 10_000
 MOST_SETS: Final = 1_000
@@ -133,11 +134,15 @@ class MetricsSpanProcessor(SpanProcessor):
     Args:
         meter_provider: where to; None takes the application's.
         backlog: the local store, where there is one.
+        users: how many users, those that spend most, stand by themselves in a metric of their own.
     """
 
-    def __init__(self, meter_provider: metrics.MeterProvider | None = None, backlog: Backlog | None = None) -> None:
+    def __init__(
+        self, meter_provider: metrics.MeterProvider | None = None, backlog: Backlog | None = None, users: int = 0
+    ) -> None:
         self._given = meter_provider
         self._backlog = backlog
+        self._users = TopUsers(users) if users else None
         self._of: metrics.MeterProvider | None = None
         self._models = ModelNames()
         self.labels = LabelSets()
@@ -159,6 +164,8 @@ class MetricsSpanProcessor(SpanProcessor):
             if total is not None:
                 series.cost.value += total
                 series.cost.context = context
+                if self._users is not None and call.attribution.user_id is not None:
+                    self._users.add(call.attribution.user_id, total)
             elif call.cost.status == "unpriced":
                 series.unpriced.value += 1
             if call.adopted:
@@ -182,6 +189,7 @@ class MetricsSpanProcessor(SpanProcessor):
             self._instruments = present_instruments(self._given)
             if self._instruments is not None:
                 self._instruments.backlog = self._backlog
+                self._instruments.users = self._users
         return self._instruments
 
     def _standard(self, instruments: Instruments, call: Call, series: Series, context: Context | None) -> None:

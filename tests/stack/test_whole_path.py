@@ -108,18 +108,24 @@ def exemplars_of(running: Asking, asked: str, count: int) -> set[tuple[str, floa
     return until(lambda: set(running.exemplars(asked)), lambda got: len(got) == count)
 
 
-def test_each_program_has_an_exemplar_where_deltas_are_added_up(running: Asking, tmp_path: Path) -> None:
+NATIVE = {"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "base2_exponential_bucket_histogram"}
+
+
+@pytest.mark.parametrize(("service", "kind"), [("again", {}), ("again-native", NATIVE)], ids=["classic", "native"])
+def test_each_program_has_an_exemplar_where_deltas_are_added_up(
+    running: Asking, tmp_path: Path, service: str, kind: dict[str, str]
+) -> None:
     """The panel's query names the twin that keeps them: the series itself has that of its first call only."""
     from grafana.promql import pointing, quantile
 
     asked = pointing(quantile(0.5, semconv.CALL_COST), semconv.CALL_COST)
-    asked = re.sub(r"\$\w+", ".*", asked.replace("$__rate_interval", "1m").replace("$service", "again"))
+    asked = re.sub(r"\$\w+", ".*", asked.replace("$__rate_interval", "1m").replace("$service", service))
     app = write(tmp_path, "calls(1)\n")
     for count in (1, 2):
-        observed(app, settings(running.stack.endpoint, "again", tmp_path / "store"))
+        observed(app, settings(running.stack.endpoint, service, tmp_path / "store", **kind))
         found = exemplars_of(running, asked, count)
         assert len(found) == count
-    traces = until(lambda: running.traces("again"), lambda got: len(got) == 2)
+    traces = until(lambda: running.traces(service), lambda got: len(got) == 2)
     assert {trace_id for trace_id, _ in found} == {trace[0]["traceID"] for trace in traces}
     assert [value for _, value in found] == pytest.approx([COST, COST])
     assert running.value(asked) is not None

@@ -16,7 +16,8 @@ from opentelemetry.sdk.metrics import MeterProvider, TraceBasedExemplarFilter
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import Aggregation
 from opentelemetry.sdk.resources import Resource
-from stack.dashboards.history import DISK_FULL, HOURS, NANO, STEP_S, Day, refused
+from stack.dashboards.delivery import Collector, QueueOfSpans
+from stack.dashboards.history import DISK_FULL, HOURS, NANO, STEP_S, Day, of_a_user, refused
 from stack.dashboards.world import World
 
 from llmcost.calls import Call
@@ -27,6 +28,9 @@ from llmcost.processors.sums import CallSums, Row
 
 Aggregations = dict[type, Aggregation]
 
+TOP_USERS: Final = 10
+SPANS_A_MINUTE: Final = 240
+POINTS_A_MINUTE: Final = 900
 EXPORT_EVERY: Final = 2
 """Minutes between two exports."""
 
@@ -39,8 +43,8 @@ class Disk:
     dropped: int = 0
 
 
-class Service:
-    """One program: its meter provider, and llmcost's processor over it.
+class Sender:
+    """One program's meter provider, and what it exports.
 
     Args:
         name: of the service.
@@ -51,17 +55,8 @@ class Service:
         self.reader = InMemoryMetricReader(preferred_aggregation=aggregations)
         resource = Resource({"service.name": name, "deployment.environment.name": "production"})
         self.provider = MeterProvider([self.reader], resource=resource, exemplar_filter=TraceBasedExemplarFilter())
-        self.disk = Disk()
-        self.processor = MetricsSpanProcessor(self.provider, self.disk)
-        self._took = random.Random(name)
         self._started: dict[tuple[str, str], int] = {}
         self._last_ns = 0
-
-    def see(self, call: Call) -> None:
-        """Show a call to the processor, as the flow does, and for one in many how long that took."""
-        self.processor.observe(call, _context(call))
-        if int(call.id, 16) % EVERY == 0:
-            self.processor.overhead(60e-6 * self._took.lognormvariate(0, 0.6))
 
     def export(self, now_ns: int) -> bytes:
         """What reaches Prometheus at that time: cumulative, and each series starts with the delta that began it."""
@@ -77,6 +72,23 @@ class Service:
                 exemplar.time_unix_nano = now_ns - NANO
         self._last_ns = now_ns
         return bytes(message.SerializeToString())
+
+
+class Service(Sender):
+    """A program with llmcost's processor over its meter provider."""
+
+    def __init__(self, name: str, aggregations: Aggregations | None = None) -> None:
+        super().__init__(name, aggregations)
+        self.disk = Disk()
+        self.processor = MetricsSpanProcessor(self.provider, self.disk, users=TOP_USERS)
+        self.queue = QueueOfSpans(self.provider)
+        self._took = random.Random(name)
+
+    def see(self, call: Call) -> None:
+        """Show a call to the processor, as the flow does, and for one in many how long that took."""
+        self.processor.observe(call, _context(call))
+        if int(call.id, 16) % EVERY == 0:
+            self.processor.overhead(60e-6 * self._took.lognormvariate(0, 0.6))
 
 
 def _points(message: Any) -> Iterator[tuple[str, Any]]:
@@ -104,7 +116,7 @@ class Replay:
     Args:
         url: of Prometheus.
         end_ns: Unix time at which the day ends.
-        aggregations: see :class:`Service`.
+        aggregations: see :class:`Sender`.
     """
 
     def __init__(self, url: str, end_ns: int, aggregations: Aggregations | None = None) -> None:
@@ -112,6 +124,8 @@ class Replay:
         self.start_ns = end_ns - HOURS * 3600 * NANO
         self.day = Day(self.start_ns)
         self.services = {name: Service(name, aggregations) for name in ("newsroom", "support-bot")}
+        self.collector = Sender("otelcol")
+        self.of_collector = Collector(self.collector.provider)
         self._flying: list[tuple[float, int, str, Call, Verdict]] = []
         self.world = World(self.start_ns / 1e9, _usual(self.start_ns), self.services["newsroom"].provider)
         self.total = 0.0
@@ -123,7 +137,7 @@ class Replay:
             for name, call in sorted(self.day.minute(minute), key=lambda made: made[1].started_ns):
                 self._take(name, call)
             self._land(now_ns / 1e9)
-            self._store(minute)
+            self._around(minute)
             self.world.minute(now_ns / 1e9)
             if minute % EXPORT_EVERY == EXPORT_EVERY - 1 or minute < 2:
                 self._send(now_ns)
@@ -142,15 +156,18 @@ class Replay:
         while self._flying and self._flying[0][0] <= now:
             _, _, name, call, verdict = heapq.heappop(self._flying)
             self.world.see(call, verdict)
-            self.services[name].see(call)
+            self.services[name].see(of_a_user(call) if name == "support-bot" else call)
             self.total += call.cost.total or 0.0
 
-    def _store(self, minute: int) -> None:
-        """A disk that is full makes calls wait."""
+    def _around(self, minute: int) -> None:
+        """A disk that is full makes calls wait; a collector that is away makes spans wait."""
         self.services["support-bot"].disk.waiting = 8 * (minute - DISK_FULL.start) if minute in DISK_FULL else 0
+        for service in self.services.values():
+            service.queue.minute(minute, SPANS_A_MINUTE)
+        self.of_collector.minute(minute, POINTS_A_MINUTE)
 
     def _send(self, now_ns: int) -> None:
-        for service in self.services.values():
+        for service in (*self.services.values(), self.collector):
             request = Request(self._url, service.export(now_ns))
             request.add_header("content-type", "application/x-protobuf")
             with urlopen(request, timeout=30) as answer:

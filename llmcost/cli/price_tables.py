@@ -120,14 +120,27 @@ def _other_fields(price: Price) -> Mapping[str, Any]:
     }
 
 
+_WITHOUT_RECEIPT: Final = {
+    "explicit": "given by hand, or by an imported log",
+    "not_billed": "the provider refused or failed the call",
+    "counted_elsewhere": "a gateway nearer to the provider counts it",
+}
+"""Costs that do not come from prices, and why."""
+
+
 def show_receipts(call: Call, receipts: Receipts, out: Console) -> None:
     """The receipts of a call and whether they give the recorded cost."""
     cost = call.cost
     _say(
         out, f"Call {plain(call.id)}, {plain(call.provider)}, {plain(call.request_model or call.response_model or '')}"
     )
-    _say(out, f"Recorded: {_usd(cost.total)} ({cost.status}{', ' + plain(cost.note) if cost.note else ''})")
-    if cost.price_source == "provider":
+    why = plain(cost.note) if cost.note else _WITHOUT_RECEIPT.get(cost.status)
+    _say(out, f"Recorded: {_usd(cost.total)} ({cost.status}{', ' + why if why else ''})")
+    if cost.status in _WITHOUT_RECEIPT:
+        if cost.total is None or not total_of(receipts):
+            return
+        _say(out, "By the price map it would be:")
+    elif cost.price_source == "provider":
         _say(out, "The provider stated this cost; by the price map it would be:")
     for model, receipt in receipts:
         _show_receipt(model, receipt, out)
@@ -196,7 +209,7 @@ def agrees(call: Call, receipts: Receipts) -> bool:
     """Whether the receipts give the recorded cost. A cost that the provider stated, or that nobody is billed, needs no
     receipt."""
     cost = call.cost
-    if cost.price_source == "provider" or cost.status in ("not_billed", "explicit", "counted_elsewhere"):
+    if cost.price_source == "provider" or cost.status in _WITHOUT_RECEIPT:
         return True
     total = total_of(receipts)
     if cost.total is None or total is None:

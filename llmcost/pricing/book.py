@@ -27,7 +27,7 @@ from llmcost.pricing.pricemap import MapMeta, PriceMap
 from llmcost.pricing.rates import BATCH, compile_card
 from llmcost.pricing.receipt import Receipt, receipt
 from llmcost.pricing.stated import stated
-from llmcost.pricing.tables import Provider, known_provider, provider
+from llmcost.pricing.tables import UNKNOWN, Provider, known_provider, provider
 from llmcost.pricing.terms import PriceRequest, terms_of
 from llmcost.pricing.unknown import note_unknown
 
@@ -221,7 +221,7 @@ class PriceBook:
         asked = request.request_model
         alias = aliases.get(asked or "") or aliases.get(request.response_model or "")
         names = [name for name in (alias, request.response_model, asked) if name]
-        if request.provider is None and names and "/" in names[0] and names[0] not in self.map.models:
+        if request.provider in (None, UNKNOWN) and names and "/" in names[0] and names[0] not in self.map.models:
             vendor, _, model = names[0].partition("/")
             if known_provider(vendor):
                 return [model, *names], provider(vendor)
@@ -287,7 +287,7 @@ class PriceBook:
             return "no price: the call names no model"
         near = naming.nearest(self.map.models, owner, name)
         known = f"; nearest known: {', '.join(near)}" if near else ""
-        whose = f" of {request.provider}" if request.provider else ""
+        whose = f" of {request.provider}" if request.provider not in (None, UNKNOWN) else ""
         name = name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 1]}…"
         return f"no price for {name!r}{whose}; set one in llmcost.toml, [prices.{json.dumps(name)}]{known}"
 

@@ -30,6 +30,8 @@ class Provider:
         )
 
 
+UNKNOWN: Final = "unknown"
+"""What a call says that does not know its provider."""
 ANY: Final = Provider(("*",), ("",))
 """Where no provider is known, a model must be named by its whole key."""
 
@@ -49,7 +51,7 @@ USUAL: Final = Billing()
 @functools.cache
 def provider(name: str | None) -> Provider:
     """The provider of this name; one without a row is its own ``litellm_provider``."""
-    if not name:
+    if not name or name == UNKNOWN:
         return ANY
     rows = _providers()
     row = rows.get(name)

@@ -177,6 +177,25 @@ def test_explain_shows_a_cost_that_the_provider_stated(folder: Path) -> None:
     assert "The provider stated this cost" in out
 
 
+@pytest.mark.parametrize(
+    ("cost", "usage", "why", "compared"),
+    [
+        (Cost("explicit", 0.5), Usage(1_000, 100), "$0.5 (explicit, given by hand, or by an imported log)", True),
+        (Cost("explicit", 0.5), Usage(), "$0.5 (explicit, given by hand, or by an imported log)", False),
+        (Cost("not_billed"), Usage(), "- (not_billed, the provider refused or failed the call)", False),
+        (Cost("counted_elsewhere"), Usage(1, 1), "- (counted_elsewhere, a gateway nearer to the provider", False),
+    ],
+)
+def test_explain_says_why_a_cost_is_not_that_of_the_prices(
+    folder: Path, cost: Cost, usage: Usage, why: str, compared: bool
+) -> None:
+    stored(folder, cost=cost, usage=usage, provider="unknown", request_model="gpt-5-mini", response_model=None)
+    code, out, _ = run("explain", "call-1")
+    assert (code, "no price" in out) == (0, False)
+    assert f"Recorded: {why}" in out
+    assert ("By the price map it would be:" in out) is compared
+
+
 def test_explain_without_such_a_call_is_one_line(folder: Path) -> None:
     stored(folder)
     code, out, err = run("explain", "nosuch")

@@ -49,7 +49,9 @@ def _table(found: Stats) -> Table:
         ("A call", f"{_amount(found.average)} average, {_amount(found.p95)} p95"),
         (
             "Tokens",
-            f"{count(found.input_tokens)} in, {count(found.cached_tokens)} cached, {count(found.output_tokens)} out",
+            f"{count(found.input_tokens)} in, {count(found.cached_tokens)} cached, {count(found.output_tokens)} out"
+            if found.input_tokens or found.output_tokens
+            else UNKNOWN,
         ),
         ("Sections", _dearest(found.by_label, digits)),
         ("Models", _dearest(found.by_model, digits)),

@@ -77,6 +77,11 @@ def share_of(row: Row) -> str:
     return UNKNOWN if row.share is None else percent(row.share)
 
 
+def tokens_of(row: Row, number: int) -> str:
+    """Tokens of a row; ``-`` where no call stated any, since no answered call uses none."""
+    return count(number) if row.input_tokens or row.output_tokens else UNKNOWN
+
+
 def money_of(row: Row, digits: int) -> str:
     """The cost of a row, with a star where calls of unknown cost are not in it."""
     return money(row.nano, digits) + ("*" if row.unpriced and row.nano is not None else "")

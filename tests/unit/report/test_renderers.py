@@ -15,7 +15,7 @@ from factories import START_NS, a_call, many_calls
 from rich.console import Console
 from stores import filled
 
-from llmcost.calls import Attribution, Call, Cost, CostStatus, nano_dollars
+from llmcost.calls import Attribution, Call, Cost, CostStatus, Usage, nano_dollars
 from llmcost.report import csv, html, json, terminal
 from llmcost.report.build import Question, build
 from llmcost.report.model import Report
@@ -195,6 +195,15 @@ def test_where_no_cost_is_known_no_form_says_zero(tmp_path: Path) -> None:
     assert not re.search(r"\$0|\b0\.0", shown(report) + page.partition("<body>")[2].partition("<svg")[0])
     later = html.render(answer(tmp_path, [a_call(2 * 86_400)], charts=True))
     assert "2026-11-16: cost unknown, 2 calls" in later
+
+
+def test_tokens_that_no_call_stated_are_no_zero(tmp_path: Path) -> None:
+    silent = a_call(1, label="silent", usage=Usage())
+    report = answer(tmp_path, [silent, a_call(2, label="embedding", usage=Usage(5, 0))])
+    for width, told in ((80, ["-"]), (120, ["-", "-", "-", "0"])):
+        lines = shown(report, width).splitlines()
+        assert next(line for line in lines if line.startswith("silent")).split()[-len(told) :] == told
+    assert next(line for line in lines if line.startswith("embedding")).split()[-4:] == ["5", "0", "0", "0"]
 
 
 def test_calls_that_nobody_bills_are_neither_exact_nor_unknown(tmp_path: Path) -> None:

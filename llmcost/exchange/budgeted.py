@@ -90,8 +90,7 @@ def _refused(sending: Sending, started: Started, verdict: Verdict) -> Any:
         headers, body = response_of(started.endpoint, refusal)
         response = adapter.answer(request, STATUS, headers, body)
         call = OpenCall(engine, started)
-        call.answered(STATUS, headers)
-        call.whole(body)
+        call.whole(STATUS, headers, body)
         call.finish("complete")
     if response is None:
         raise BudgetExceeded(refusal.message, refusal)

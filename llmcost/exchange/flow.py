@@ -93,13 +93,13 @@ def _flow(call: OpenCall, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
 
 def _receive(call: OpenCall, adapter: ClientAdapter, response: Any) -> None:
     with _RECEIVE:
-        call.answered(adapter.status(response), adapter.headers(response))
-        content = adapter.content(response)
+        status, headers, content = adapter.status(response), adapter.headers(response), adapter.content(response)
         if content is None:
-            call.decode(adapter.headers(response).get("content-encoding"))
+            call.answered(status, headers)
+            call.decode(headers.get("content-encoding"))
             adapter.tap(response, call)
             return
-        call.whole(content)
+        call.whole(status, headers, content)
     call.finish("complete")
 
 

@@ -15,16 +15,18 @@ from llmcost.exchange.background import Waiting
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
 from llmcost.exchange.inject import HiddenUsageChunk
-from llmcost.exchange.reading import Reading
+from llmcost.exchange.reading import Reading, UsualReading
 from llmcost.exchange.spans import CallSpan
 from llmcost.exchange.started import Ended, Started
 from llmcost.exchange.wire import decoder
 from llmcost.providers import ResponseFacts
+from llmcost.providers.responses import usual
 
 if TYPE_CHECKING:
     from llmcost.exchange.held import Held
 
 _NO_FACTS: Final = ResponseFacts()
+_REFUSED: Final = 400
 _FEED: Final = guard("call.feed")
 _FINISH: Final = guard("call.finish")
 _SETTLE: Final = guard("call.settle")
@@ -43,7 +45,7 @@ class OpenCall:
         self.engine = engine
         self.started = started
         self.span = CallSpan.of(engine, started)
-        self.reading: Reading | None = None
+        self.reading: Reading | UsualReading | None = None
         self.status: int | None = None
         self.first_chunk: float | None = None
         self.hidden: HiddenUsageChunk | None = None
@@ -69,10 +71,16 @@ class OpenCall:
         """The body will come as it came over the wire, in this ``content-encoding``."""
         self._decode = decoder(encoding) if encoding else None
 
-    def whole(self, body: bytes) -> None:
-        """The response's body, whole and decoded."""
-        if self.reading is not None:
-            self.reading.whole(body)
+    def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """The response is here, its body whole and decoded."""
+        shape, request = self.started.endpoint.shape, self.started.request
+        facts = usual(shape, body, request) if status < _REFUSED and not request.stream else None
+        if facts is not None:
+            self.status, self.reading = status, UsualReading(shape, facts, body)
+            return
+        reading = self.reading = Reading(self.started.endpoint, request, status, headers)
+        self.status = status
+        reading.whole(body)
 
     def feed(self, chunk: bytes) -> bytes:
         """Bytes of the response's body as they came over the wire; returns what the program is given: the same bytes,

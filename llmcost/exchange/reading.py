@@ -7,6 +7,7 @@ from typing import Final
 
 from llmcost.exchange.wire import EVENT_LIMIT, Framing, Window, sniff
 from llmcost.providers import Endpoint, RequestFacts, ResponseFacts, paths, scan
+from llmcost.providers.descriptor import Shape
 from llmcost.providers.patterns import text_pattern, watch_pattern
 from llmcost.providers.responses import Collector, large
 from llmcost.providers.wanted import load
@@ -205,11 +206,7 @@ class Reading:
 
     def output_characters(self) -> int:
         """Length of the answer's text as read so far, for estimates; worked out when asked for."""
-        texts = self._shape.stream.texts if self.chunks else self._shape.texts
-        if not texts or not self._kept:
-            return 0
-        matches = text_pattern(texts).finditer(b"\n".join(self._kept))
-        found = sum(match.end(match.lastindex or 0) - match.start(match.lastindex or 0) for match in matches)
+        found = _characters(self._shape.stream.texts if self.chunks else self._shape.texts, b"\n".join(self._kept))
         if self._seen_size > self._kept_size:
             found = found * self._seen_size // self._kept_size
         return found
@@ -221,3 +218,40 @@ class Reading:
         stated = self._collector.has_usage and (ended or self._collector.finished)
         characters = 0 if stated else self.output_characters()
         return self._collector.facts(self._request, self._status, characters, ended=ended)
+
+
+class UsualReading:
+    """A whole answer in the usual form of its shape, which is read at once."""
+
+    __slots__ = ("_body", "_facts", "_shape")
+
+    chunks: Final = 0
+    done: Final = True
+
+    def __init__(self, shape: Shape, facts: ResponseFacts, body: bytes) -> None:
+        self._shape = shape
+        self._facts = facts
+        self._body = body
+
+    def feed(self, chunk: bytes) -> None:
+        """Nothing: the body was whole."""
+
+    def kept(self) -> tuple[bytes, ...]:
+        """The body."""
+        return (self._body,)
+
+    def output_characters(self) -> int:
+        """Length of the answer's text; worked out when asked for."""
+        return _characters(self._shape.texts, self._body)
+
+    def facts(self) -> ResponseFacts:
+        """Everything read."""
+        return self._facts
+
+
+def _characters(keys: tuple[str, ...], text: bytes) -> int:
+    """Length of all texts that stand under these keys."""
+    if not keys or not text:
+        return 0
+    matches = text_pattern(keys).finditer(text)
+    return sum(match.end(match.lastindex or 0) - match.start(match.lastindex or 0) for match in matches)

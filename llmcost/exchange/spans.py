@@ -12,7 +12,7 @@ from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, Context
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from llmcost import semconv
-from llmcost.attributes import attribution_attributes, cost_attributes, usage_attributes
+from llmcost.attributes import Rows, attribution_attributes, end_attributes
 from llmcost.calls import Call
 from llmcost.exchange import adopt
 from llmcost.exchange.adopt import LABEL
@@ -81,7 +81,7 @@ class CallSpan:
         if not self.recording:
             return
         attributes = _at_start(started)
-        _add_end(attributes, call)
+        attributes.update(end_attributes(call))
         if profiles:
             attributes.update(profile_attributes(call, profiles))
         if self._running is None:
@@ -156,6 +156,16 @@ def _for_samplers(started: Started) -> dict[str, Any]:
     return attributes
 
 
+_ASKED: Final = Rows(
+    {
+        "max_tokens": semconv.REQUEST_MAX_TOKENS,
+        "temperature": semconv.REQUEST_TEMPERATURE,
+        "top_p": semconv.REQUEST_TOP_P,
+        "service_tier": semconv.REQUEST_SERVICE_TIER,
+    }
+)
+
+
 def _at_start(started: Started) -> dict[str, Any]:
     """What else is known before the answer: call site, context, what was asked for."""
     request = started.request
@@ -164,48 +174,5 @@ def _at_start(started: Started) -> dict[str, Any]:
         attributes.update(started.held.attributes())
     if request.stream:
         attributes[semconv.REQUEST_STREAM] = True
-    if request.max_tokens is not None:
-        attributes[semconv.REQUEST_MAX_TOKENS] = request.max_tokens
-    if request.temperature is not None:
-        attributes[semconv.REQUEST_TEMPERATURE] = request.temperature
-    if request.top_p is not None:
-        attributes[semconv.REQUEST_TOP_P] = request.top_p
-    if request.service_tier is not None:
-        attributes[semconv.REQUEST_SERVICE_TIER] = request.service_tier
-    return attributes
-
-
-def _add_end(attributes: dict[str, Any], call: Call) -> None:
-    """What the answer told, and what it cost."""
-    attributes.update(cost_attributes(call.cost))
-    attributes.update(usage_attributes(call.usage))
-    attributes[semconv.CALL_ID] = call.id
-    if call.usage_estimated:
-        attributes[semconv.USAGE_ESTIMATED] = True
-    attributes[semconv.CALL_TYPE] = call.call_type
-    if call.response_model is not None:
-        attributes[semconv.RESPONSE_MODEL] = call.response_model
-    if call.response_id is not None:
-        attributes[semconv.RESPONSE_ID] = call.response_id
-    if call.finish_reasons:
-        attributes[semconv.RESPONSE_FINISH_REASONS] = call.finish_reasons
-    if call.service_tier is not None:
-        attributes[semconv.RESPONSE_SERVICE_TIER] = call.service_tier
-    if call.run_id is not None:
-        attributes[semconv.RUN_ID] = call.run_id
-    if call.stream and call.time_to_first_chunk is not None:
-        attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = call.time_to_first_chunk
-    if call.outcome != "complete":
-        attributes.update(_trouble(call))
-
-
-def _trouble(call: Call) -> dict[str, Any]:
-    """How a call ended that did not end well; absent otherwise, since each attribute costs half a microsecond."""
-    attributes: dict[str, Any] = {semconv.CALL_OUTCOME: call.outcome}
-    if call.status_code is not None:
-        attributes[semconv.HTTP_STATUS_CODE] = call.status_code
-    if call.error_type is not None:
-        attributes[semconv.ERROR_TYPE] = call.error_type
-    if call.error_code is not None:
-        attributes[semconv.ERROR_CODE] = call.error_code
+    attributes.update(_ASKED.known(request))
     return attributes

@@ -7,22 +7,25 @@ response and stream are read. ``docs/reference/providers.md`` lists every key.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final, ParamSpec, TypeVar
 
 from llmcost.errors import ConfigError
 from llmcost.providers import paths
 from llmcost.providers.descriptor import Fields, Heads, Provider, Route, Shape, StatedCost, Stream, Tally
-from llmcost.providers.functions import FUNCTIONS
+from llmcost.providers.functions import FUNCTIONS, Function
 from llmcost.providers.paths import Path
+from llmcost.providers.requests import FACTS
 from llmcost.providers.scan import Skim
 from llmcost.providers.usage import FIELDS, UsageTable
+from llmcost.providers.usual import UsualAnswer, UsualRequest
 from llmcost.providers.wanted import Wanted
 
-REQUEST_FIELDS: Final = frozenset(
-    {"model", "stream", "max_tokens", "temperature", "top_p", "choices", "service_tier", "include_usage"}
-    | {"image_size", "image_quality", "search_context", "input", "seconds"}
-)
+Given = ParamSpec("Given")
+Form = TypeVar("Form")
+
+REQUEST_FIELDS: Final = frozenset(FACTS)
 RESPONSE_FIELDS: Final = frozenset({"model", "id", "finish_reasons", "service_tier", "usage", "status"})
 ASKED: Final = frozenset({"images", "seconds", "characters"})
 PROVIDER_KEYS: Final = frozenset({"name", "hosts", "ports", "route", "shape", "skip", "quiet", "compatible"})
@@ -115,9 +118,6 @@ class Compiler:
 def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
     where = f"{where}: shape.{name}"
     _known(where, table, SHAPE_KEYS)
-    function = table.get("function")
-    if function and function not in FUNCTIONS:
-        raise ConfigError(f"{where}: unknown function {function!r}")
     big, stream = _table(where, table, "big"), _table(where, table, "stream")
     _known(where, big, BIG_KEYS)
     request = _fields(where, _table(where, table, "request"), REQUEST_FIELDS)
@@ -127,10 +127,10 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
     costs = tuple(StatedCost(paths.parse(row["path"]), row.get("scale", 1.0)) for row in table.get("cost", ()))
     error = _fields(where, _table(where, table, "error"), ERROR_FIELDS)
     told = tuple(_told(response, counts, tallies, costs, error))
-    return Shape(
+    shape = Shape(
         name=name,
         operation=str(table.get("operation", "chat")),
-        needs=tuple(table.get("needs", ())),
+        needs=_keys(table.get("needs", ())),
         request=request,
         asks=Heads((name, path) for name, found in request.items() for path in found),
         request_defaults=_table(where, table, "request_defaults"),
@@ -149,7 +149,7 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         asked=_asked(where, _table(where, table, "asked")),
         tallies=tallies,
         costs=costs,
-        function=FUNCTIONS[function] if function else None,
+        function=_function(where, table.get("function")),
         told_in=Skim(
             bulk=_keys(big.get("bulk", ())),
             tail=_keys(big.get("tail", ())),
@@ -161,6 +161,24 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         error=error,
         refusal=_table(where, table, "refusal"),
     )
+    others = [path for field, path in told if field not in response and field != "tallies"]
+    return replace(
+        shape, usual_request=_if_usual(UsualRequest, request, FACTS), usual_answer=_if_usual(UsualAnswer, shape, others)
+    )
+
+
+def _function(where: str, name: str | None) -> Function | None:
+    if name and name not in FUNCTIONS:
+        raise ConfigError(f"{where}: unknown function {name!r}")
+    return FUNCTIONS[name] if name else None
+
+
+def _if_usual(form: Callable[Given, Form], *given: Given.args, **named: Given.kwargs) -> Form | None:
+    """The usual form, where the shape has one."""
+    try:
+        return form(*given, **named)
+    except ValueError:
+        return None
 
 
 def _stream(where: str, table: Mapping[str, Any]) -> Stream:

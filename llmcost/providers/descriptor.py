@@ -13,6 +13,7 @@ from llmcost.providers.functions import Function
 from llmcost.providers.paths import Path
 from llmcost.providers.scan import Skim
 from llmcost.providers.usage import UsageTable
+from llmcost.providers.usual import UsualAnswer, UsualRequest
 
 Fields = Mapping[str, tuple[Path, ...]]
 _MOST_FORMS: Final = 256
@@ -95,9 +96,10 @@ class Shape:
     """One form of request and response, such as OpenAI's chat.
 
     Attributes:
-        needs: keys that a request must have where the host is unknown.
+        needs: quoted keys that a request must have where the host is unknown.
         asks: by outermost key of a request, the facts that may stand there; ``tells`` the same of a response.
         asked_in: what is read of a request's JSON; ``told_in`` the same of a response.
+        usual_request: the usual form of a request, ``usual_answer`` that of a whole response, where they have one.
         texts: keys of the answer's text in a whole response, counted for estimates.
         names: by field, text for values that a provider may send as numbers.
         usage: fields of ``Usage`` from keys of the usage object.
@@ -110,7 +112,7 @@ class Shape:
 
     name: str
     operation: str
-    needs: tuple[str, ...] = ()
+    needs: tuple[bytes, ...] = ()
     request: Fields = field(default_factory=dict)
     asks: Heads = field(default_factory=Heads)
     request_defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -127,6 +129,8 @@ class Shape:
     costs: tuple[StatedCost, ...] = ()
     function: Function | None = None
     told_in: Skim = field(default_factory=Skim)
+    usual_request: UsualRequest | None = None
+    usual_answer: UsualAnswer | None = None
     texts: tuple[str, ...] = ()
     stream: Stream = Stream()
     error: Fields = field(default_factory=dict)

@@ -119,3 +119,19 @@ def _number(item: Mapping[str, Any], path: tuple[str, ...]) -> float:
 
 FUNCTIONS: Final[Mapping[str, Function]] = {"totals": totals, "gemini": gemini, "anthropic": anthropic}
 """By the name that a TOML uses."""
+
+READS: Final[Mapping[Function, Mapping[str, str]]] = {
+    totals: {"total_tokens": "count"},
+    gemini: dict.fromkeys(
+        (
+            "totalTokenCount",
+            "candidatesTokenCount",
+            "thoughtsTokenCount",
+            "promptTokenCount",
+            "toolUsePromptTokenCount",
+        ),
+        "count",
+    ),
+    anthropic: {"iterations": "any"},
+}
+"""The keys of the usage object that each function reads, with the types of :data:`llmcost.providers.leaves.TYPES`."""

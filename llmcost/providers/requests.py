@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape
+from llmcost.providers.usual import Fact
 
 _FORM_FIELD: Final = 2_000
 _BLOB: Final = 512
@@ -71,12 +72,13 @@ def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, cer
         form: whether the body is a multipart form; else it is JSON.
         certain: whether the host is known to be the provider's; elsewhere the body must have the shape's keys.
     """
-    document = _form(shape, body) if form else _document(shape, body)
     if not certain:
         for key in shape.needs:
-            if key not in document and f'"{key}"'.encode() not in body:
+            if key not in body:
                 return None
-    facts = _facts(shape, document)
+    facts = shape.usual_request.read(body) if shape.usual_request is not None and not form else None
+    if facts is None:
+        facts = _facts(shape, _form(shape, body) if form else _document(shape, body))
     model = facts.get("model") or route.get("model")
     facts["model"] = model.removeprefix("models/") if model else None
     if "stream" not in facts:
@@ -90,8 +92,8 @@ def _facts(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:
     for field, key in shape.asks.of(document):
         value = paths.first(document, shape.request[field]) if key is None else document[key]
         if value is not None and value != "":
-            fact, convert = _FACTS[field]
-            facts[fact] = convert(value)
+            fact = FACTS[field]
+            facts[fact.name] = fact.convert(value)
     return facts
 
 
@@ -149,19 +151,19 @@ def _length(value: Any) -> int | None:
     return len(value) if isinstance(value, str) else None
 
 
-_FACTS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
-    "model": ("model", _text),
-    "stream": ("stream", _flag),
-    "max_tokens": ("max_tokens", _integer),
-    "temperature": ("temperature", _float),
-    "top_p": ("top_p", _float),
-    "choices": ("choices", _integer),
-    "service_tier": ("service_tier", _text),
-    "include_usage": ("include_usage", _said),
-    "image_size": ("image_size", _text),
-    "image_quality": ("image_quality", _text),
-    "search_context": ("search_context", _text),
-    "seconds": ("seconds", _float),
-    "input": ("text_characters", _length),
+FACTS: Final[Mapping[str, Fact]] = {
+    "model": Fact("model", _text, "text"),
+    "stream": Fact("stream", _flag, "flag"),
+    "max_tokens": Fact("max_tokens", _integer, "count"),
+    "temperature": Fact("temperature", _float, "number"),
+    "top_p": Fact("top_p", _float, "number"),
+    "choices": Fact("choices", _integer, "count"),
+    "service_tier": Fact("service_tier", _text, "text"),
+    "include_usage": Fact("include_usage", _said, "flag"),
+    "image_size": Fact("image_size", _text, "text"),
+    "image_quality": Fact("image_quality", _text, "text"),
+    "search_context": Fact("search_context", _text, "text"),
+    "seconds": Fact("seconds", _float, "number"),
+    "input": Fact("text_characters", _length, None),
 }
-"""By field of a shape's request: the fact that it gives, and how."""
+"""By field of a shape's request."""

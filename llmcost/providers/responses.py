@@ -276,6 +276,25 @@ def _asked_for(usage: Usage, request: RequestFacts) -> Usage:
     return usage
 
 
+def usual(shape: Shape, body: bytes, request: RequestFacts) -> ResponseFacts | None:
+    """The facts of a whole answer in the shape's usual form; None where it has another, or states no usage."""
+    told = shape.usual_answer.read(body) if shape.usual_answer is not None else None
+    if told is None:
+        return None
+    model, id_, tier, status, finishes, usage = told
+    if shape.names:
+        finishes = tuple(_named(shape.names.get("finish_reasons"), reason) or reason for reason in finishes)
+    return ResponseFacts(
+        model=model.removeprefix("models/") if model else None,
+        id=id_,
+        finish_reasons=finishes,
+        usage=_asked_for(usage, request),
+        service_tier=tier,
+        status=status,
+        ended=True,
+    )
+
+
 def large(shape: Shape, body: bytes, collector: Collector, choices: int | None) -> bool:
     """Read a JSON body, the large ones by scanning. Tells whether it was a complete object."""
     several = choices is not None and choices > 1

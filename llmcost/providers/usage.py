@@ -83,10 +83,10 @@ class UsageTable:
     same ones again and again: the choice is made once for each form. The number of forms kept is bounded.
     """
 
-    __slots__ = ("_plans", "_rows")
+    __slots__ = ("_plans", "rows")
 
     def __init__(self, rows: Mapping[str, Alternatives]) -> None:
-        self._rows = rows
+        self.rows = rows
         self._plans: dict[tuple[Any, ...], Plan | None] = {}
 
     def count(self, usage: Mapping[str, Any]) -> Counts:
@@ -109,7 +109,7 @@ class UsageTable:
 
     def _chosen(self, flat: Mapping[str, float]) -> Counts:
         counts: Counts = {}
-        for field, alternatives in self._rows.items():
+        for field, alternatives in self.rows.items():
             for keys in alternatives:
                 found = [flat[key] for key in keys if key in flat]
                 if found:
@@ -131,7 +131,7 @@ class UsageTable:
         if types is None:
             return None
         plan = []
-        for field, alternatives in self._rows.items():
+        for field, alternatives in self.rows.items():
             for keys in alternatives:
                 found = [key for key in keys if types.get(key, NoneType) is not NoneType]
                 if found and (len(found) > 1 or types[found[0]] is not int):

@@ -18,7 +18,7 @@ from typing import Final
 from llmcost.sections.semantic_map import SemanticMap, is_installed
 
 DEPTH: Final = 400
-"""Frames that are looked at, counted from the first of the user's; a deeper stack is not searched to its end."""
+"""Frames of the user's that are looked at; a deeper stack is not searched to its end."""
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _SCRIPTS: Final = sysconfig.get_path("scripts") + os.sep
@@ -71,22 +71,20 @@ class CallSites:
 
     def find(self, frame: FrameType | None) -> Found:
         """Walk outwards from a frame."""
-        library = self._library
-        places = self._places
+        library, places = self._library, self._places
         first: Place | None = None
         at: FrameType | None = None
-        left = DEPTH
-        while frame is not None and left:
-            code = frame.f_code
-            if code.co_filename not in library:
-                place = places.get(id(code)) or self._meet(frame, code)
-                if place is not _SKIPPED:
-                    if first is None:
-                        first, at = place, frame
-                    if place.label is not None:
-                        return first, at, place
-            if first is not None:
-                left -= 1
+        for _ in range(DEPTH):
+            while frame is not None and frame.f_code.co_filename in library:
+                frame = frame.f_back
+            if frame is None:
+                break
+            place = places.get(id(frame.f_code)) or self._meet(frame, frame.f_code)
+            if place is not _SKIPPED:
+                if first is None:
+                    first, at = place, frame
+                if place.label is not None:
+                    return first, at, place
             frame = frame.f_back
         return first, at, None
 

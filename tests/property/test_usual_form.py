@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -48,7 +49,7 @@ def put(document: dict[str, Any], path: Path, value: Any) -> None:
         else:
             return
     if isinstance(place, dict):
-        place[path[-1]] = value
+        place[path[-1]] = deepcopy(value)
 
 
 def answer_places(shape: Shape) -> list[Path]:

@@ -12,7 +12,7 @@ from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, Context
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from llmcost import semconv
-from llmcost.attributes import Rows, attribution_attributes, end_attributes
+from llmcost.attributes import attribution_attributes, end_attributes
 from llmcost.calls import Call
 from llmcost.exchange import adopt
 from llmcost.exchange.adopt import LABEL
@@ -156,16 +156,6 @@ def _for_samplers(started: Started) -> dict[str, Any]:
     return attributes
 
 
-_ASKED: Final = Rows(
-    {
-        "max_tokens": semconv.REQUEST_MAX_TOKENS,
-        "temperature": semconv.REQUEST_TEMPERATURE,
-        "top_p": semconv.REQUEST_TOP_P,
-        "service_tier": semconv.REQUEST_SERVICE_TIER,
-    }
-)
-
-
 def _at_start(started: Started) -> dict[str, Any]:
     """What else is known before the answer: call site, context, what was asked for."""
     request = started.request
@@ -174,5 +164,12 @@ def _at_start(started: Started) -> dict[str, Any]:
         attributes.update(started.held.attributes())
     if request.stream:
         attributes[semconv.REQUEST_STREAM] = True
-    attributes.update(_ASKED.known(request))
+    if request.max_tokens is not None:
+        attributes[semconv.REQUEST_MAX_TOKENS] = request.max_tokens
+    if request.temperature is not None:
+        attributes[semconv.REQUEST_TEMPERATURE] = request.temperature
+    if request.top_p is not None:
+        attributes[semconv.REQUEST_TOP_P] = request.top_p
+    if request.service_tier is not None:
+        attributes[semconv.REQUEST_SERVICE_TIER] = request.service_tier
     return attributes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, Final
 
 from llmcost.calls import Usage
@@ -61,27 +60,24 @@ UNITS: Final = (
 _PER_THOUSAND: Final = frozenset({"file_search_cost_per_1k_calls"})
 
 
-_units: Final = attrgetter(
-    "images",
-    "web_searches",
-    "input_seconds",
-    "output_seconds",
-    "input_characters",
-    "queries",
-    "pages",
-    "code_sessions",
-    "file_searches",
-    "output_characters",
-    "input_images",
-    "video_input_seconds",
-    "annotated_pages",
-    "map_searches",
-)
-
-
 def used_units(usage: Usage) -> bool:
-    """Whether anything but tokens was used."""
-    return any(_units(usage))
+    """Whether anything but tokens was used. One expression, because every call passes here."""
+    return bool(
+        usage.images
+        or usage.web_searches
+        or usage.input_seconds
+        or usage.output_seconds
+        or usage.input_characters
+        or usage.queries
+        or usage.pages
+        or usage.code_sessions
+        or usage.file_searches
+        or usage.output_characters
+        or usage.input_images
+        or usage.video_input_seconds
+        or usage.annotated_pages
+        or usage.map_searches
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Final
 
 from llmcost.calls import Cost, CostStatus, Usage
@@ -20,21 +19,6 @@ from llmcost.pricing.rates import CLASSES, Band, RateCard
 Counts = list[tuple[str, int]]
 _SIDE: Final = {name: (each.side == "prompt", each.detail) for name, each in CLASSES.items()}
 _NONE: Final = ()
-_UNUSUAL: Final = (
-    "cache_write_tokens",
-    "audio_input_tokens",
-    "image_input_tokens",
-    "video_input_tokens",
-    "audio_cache_read_tokens",
-    "image_cache_read_tokens",
-    "audio_output_tokens",
-    "image_output_tokens",
-    "video_output_tokens",
-    "citation_tokens",
-)
-"""Details of a usage that few calls have. Every call asks for them, so one getter takes them all."""
-_unusual: Final = attrgetter(*_UNUSUAL)
-_details: Final = attrgetter("cache_read_tokens", "reasoning_tokens", *_UNUSUAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +53,19 @@ def split(usage: Usage) -> Counts:
 
 
 def has_details(usage: Usage) -> bool:
-    """Whether any token is more than plain input or output."""
-    return any(_details(usage))
+    """Whether any token is more than plain input or output. One expression, because every call passes here."""
+    return bool(
+        usage.cache_read_tokens
+        or usage.reasoning_tokens
+        or usage.cache_write_tokens
+        or usage.audio_input_tokens
+        or usage.image_input_tokens
+        or usage.video_input_tokens
+        or usage.audio_output_tokens
+        or usage.image_output_tokens
+        or usage.video_output_tokens
+        or usage.citation_tokens
+    )
 
 
 def _split_input(counts: Counts, usage: Usage) -> None:
@@ -157,7 +152,18 @@ def cost(price: Price, usage: Usage) -> Cost:
 
 def is_usual(usage: Usage) -> bool:
     """Whether cached input and reasoning are the only details, and there are some: most calls of today's models."""
-    return bool(usage.cache_read_tokens or usage.reasoning_tokens) and not any(_unusual(usage))
+    return bool(usage.cache_read_tokens or usage.reasoning_tokens) and not (
+        usage.cache_write_tokens
+        or usage.audio_input_tokens
+        or usage.image_input_tokens
+        or usage.video_input_tokens
+        or usage.audio_cache_read_tokens
+        or usage.image_cache_read_tokens
+        or usage.audio_output_tokens
+        or usage.image_output_tokens
+        or usage.video_output_tokens
+        or usage.citation_tokens
+    )
 
 
 def _usual(

@@ -161,9 +161,12 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         error=error,
         refusal=_table(where, table, "refusal"),
     )
+    defaults = {"stream": False, "include_usage": False, **shape.request_defaults}
     others = [path for field, path in told if field not in response and field != "tallies"]
     return replace(
-        shape, usual_request=_if_usual(UsualRequest, request, FACTS), usual_answer=_if_usual(UsualAnswer, shape, others)
+        shape,
+        usual_request=_if_usual(UsualRequest, request, FACTS, defaults),
+        usual_answer=_if_usual(UsualAnswer, shape, others),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 Counts = dict[str, float]
 Part = tuple[str, Counts]
@@ -120,18 +120,31 @@ def _number(item: Mapping[str, Any], path: tuple[str, ...]) -> float:
 FUNCTIONS: Final[Mapping[str, Function]] = {"totals": totals, "gemini": gemini, "anthropic": anthropic}
 """By the name that a TOML uses."""
 
-READS: Final[Mapping[Function, Mapping[str, str]]] = {
-    totals: {"total_tokens": "count"},
-    gemini: dict.fromkeys(
-        (
-            "totalTokenCount",
-            "candidatesTokenCount",
-            "thoughtsTokenCount",
-            "promptTokenCount",
-            "toolUsePromptTokenCount",
-        ),
-        "count",
-    ),
-    anthropic: {"iterations": "any"},
+
+class Plain(NamedTuple):
+    """When a function has nothing to change.
+
+    Attributes:
+        key: the key of the usage object that it reads.
+        type: the type of the value there, as in :data:`llmcost.providers.leaves.TYPES`.
+        holds: whether it has nothing to change, by that value and the tokens of input and output; each may be None.
+    """
+
+    key: str
+    type: str
+    holds: Callable[[Any, int | None, int | None], bool]
+
+
+def _no_more(total: int | None, given: int | None, made: int | None) -> bool:
+    return total is None or given is None or made is None or total <= given + made
+
+
+def _none(iterations: Any, _given: int | None, _made: int | None) -> bool:
+    return iterations is None
+
+
+PLAIN: Final[Mapping[Function, Plain]] = {
+    totals: Plain("total_tokens", "count", _no_more),
+    anthropic: Plain("iterations", "any", _none),
 }
-"""The keys of the usage object that each function reads, with the types of :data:`llmcost.providers.leaves.TYPES`."""
+"""By function; one that reads more has no row."""

@@ -1,140 +1,185 @@
 """Values at fixed places of a JSON object, decoded straight into their types.
 
 Most requests and answers of a shape have one form. Such a text becomes a record of just the fields that are wanted: the
-decoder checks their types on the way, and one call takes all values out. A text of any other form gives nothing here
-and goes the general way (:mod:`llmcost.providers.wanted`), which finds the same.
+decoder checks their types on the way, and a function made for the form takes them out. A text of any other form gives
+nothing here and goes the general way (:mod:`llmcost.providers.wanted`), which finds the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import compress, repeat
-from operator import attrgetter, is_not
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 from llmcost.providers.paths import Path
 
 
 class Leaf(NamedTuple):
-    """A value: the name under which it is given, where it stands, and its type, one of :data:`TYPES`.
+    """A value: the name under which it is given, where it stands, its type, one of :data:`TYPES`, and what is given
+    where it is absent or null. With ``also``, it is the sum of all these places that are there.
 
-    An empty text is of no type, as it may mean that another place has it.
-
-    A path with ``*`` before its last segment gives a list of records with the one attribute :data:`EACH`.
+    A path with ``*`` before its last segment gives a list of records with the one attribute :data:`EACH`. An empty text
+    is of no type, as it may mean that another place has it.
     """
 
     name: str
     path: Path
     type: str
-
-
-EACH: Final = "value"
-_LEAST: Final = 2
-_Tree = dict[Any, Any]
-
-
-def _types() -> Mapping[str, Any]:
-    from msgspec import Meta
-
-    return {
-        "text": Annotated[str, Meta(min_length=1)],
-        "count": Annotated[int, Meta(ge=0)],
-        "number": float,
-        "flag": bool,
-        "any": Any,
-    }
+    absent: Any = None
+    also: tuple[Path, ...] = ()
 
 
 TYPES: Final = frozenset({"text", "count", "number", "flag", "any"})
+EACH: Final = "value"
+NEVER: Final = ""
+"""The name of values that must be absent or null."""
+_Tree = dict[Any, Any]
 
 
 class Leaves:
     """The values of one form.
 
     Args:
-        leaves: what is wanted. Where two have one name, the later one wins if both are there.
+        leaves: what is wanted. Of several with one name the first that is there is given.
+        names: which values :meth:`of` gives, in this order; by default the names of the leaves, once each.
 
     Raises:
-        ValueError: there are none, or one path goes on where another ends.
+        ValueError: there are no leaves, or one path goes on where another ends.
     """
 
-    __slots__ = ("_decode", "_names", "_paths", "_tree", "_values")
+    __slots__ = ("_decode", "_leaves", "_take", "_tree", "names")
 
-    def __init__(self, leaves: Iterable[Leaf]) -> None:
-        self._names: tuple[str, ...] = ()
-        self._paths: tuple[str, ...] = ()
+    def __init__(self, leaves: Iterable[Leaf], names: Iterable[str] = ()) -> None:
+        self._leaves = tuple(leaves)
         self._tree: _Tree = {}
-        self._decode: Callable[[bytes], Any] | None = None
-        for leaf in leaves:
-            self._names += (leaf.name,)
-            self._paths += (".".join(self._place(leaf)),)
-        if not self._paths:
+        for leaf in self._leaves:
+            for path in (leaf.path, *leaf.also):
+                _place(self._tree, leaf._replace(path=path))
+        self.names = tuple(names) or tuple(dict.fromkeys(leaf.name for leaf in self._leaves if leaf.name != NEVER))
+        if not self._leaves:
             raise ValueError("no leaves")
-        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*self._paths, *self._paths[:1])
+        self._decode: Callable[[bytes], Any] | None = None
+        self._take: Callable[[Any], tuple[Any, ...] | None] = _nothing
 
-    def of(self, body: bytes) -> dict[str, Any] | None:
-        """The values by name, without those that are absent or null; None where the form is another."""
+    def of(self, body: bytes) -> tuple[Any, ...] | None:
+        """The values, or None where the form is another."""
         decode = self._decode or self._made()
         try:
-            record = decode(body)
+            return self._take(decode(body))
         except (ValueError, RecursionError):
             return None
-        try:
-            values = self._values(record)
-        except AttributeError:  # an object on the way is null
-            values = tuple([_at(record, path) for path in self._paths])
-        # One value is more than the names, as a getter of a single one gives no tuple. All of it runs without bytecode.
-        return dict(compress(zip(self._names, values, strict=False), map(is_not, values, repeat(None))))
-
-    def _place(self, leaf: Leaf) -> list[str]:
-        """Put a leaf into the tree; returns the attributes that lead to it."""
-        path: Path = leaf.path
-        kind: tuple[str, ...] = (leaf.type,)
-        if "*" in path[-2:-1]:
-            path, kind = path[:-2], (leaf.type, str(path[-1]))
-        node, way = self._tree, list[str]()
-        for segment in path:
-            if type(segment) is not str or segment == "*":
-                raise ValueError(f"{leaf.path}: {segment} is no key")
-            last = len(way) == len(path) - 1
-            below = node.setdefault(segment, kind if last else {})
-            if below != kind if last else type(below) is not dict:
-                raise ValueError(f"{leaf.path}: something else stands at {segment}")
-            way.append(_attribute(node, segment))
-            node = below
-        return way
 
     def _made(self) -> Callable[[bytes], Any]:
-        from msgspec.json import Decoder
+        from msgspec.json import Decoder  # some milliseconds, so not before the first call
 
-        self._decode = Decoder(_record(self._tree, _types())).decode
+        scope: dict[str, Any] = {}
+        record = _record(self._tree, "record", _types(), scope)
+        self._take = _taker(self.names, self._leaves, self._tree, scope)
+        self._decode = Decoder(record).decode
         return self._decode
 
 
-def _attribute(node: _Tree, segment: Any) -> str:
-    """The name of a record's attribute; a key of JSON may be no name of Python."""
-    return f"at_{list(node).index(segment)}"
+def _nothing(_: Any) -> None:
+    """Stands in until the first text."""
 
 
-def _record(tree: _Tree, types: Mapping[str, Any]) -> Any:
-    import msgspec
+def _place(tree: _Tree, leaf: Leaf) -> None:
+    """Put a leaf into a tree of the objects that are walked through."""
+    path, kind = _way(leaf)
+    for segment in path[:-1]:
+        tree = tree.setdefault(segment, {})
+        if type(tree) is not dict:
+            raise ValueError(f"{leaf.path}: a value stands at {segment}")
+    if tree.setdefault(path[-1], kind) != kind:
+        raise ValueError(f"{leaf.path}: something else stands there")
+
+
+def _way(leaf: Leaf) -> tuple[Path, tuple[str, ...]]:
+    """The keys to a leaf, and its type; with the key inside the items where it is a list."""
+    path, kind = leaf.path, (leaf.type,)
+    if "*" in path[-2:-1]:
+        return _keys(leaf, path[:-2]), (*kind, str(path[-1]))
+    return _keys(leaf, path), kind
+
+
+def _keys(leaf: Leaf, path: Path) -> Path:
+    if any(type(segment) is not str or segment == "*" for segment in path):
+        raise ValueError(f"{leaf.path}: not every segment is a key")
+    return path
+
+
+# --- the record -------------------------------------------------------------------------------------------------
+
+
+def _types() -> Mapping[str, Any]:
+    from msgspec import Meta
+
+    text, count = Annotated[str, Meta(min_length=1)], Annotated[int, Meta(ge=0)]
+    return {"text": text, "count": count, "number": float, "flag": bool, "any": Any}
+
+
+def _record(tree: _Tree, name: str, types: Mapping[str, Any], scope: dict[str, Any]) -> Any:
+    """The type of the objects of a tree. An object without fields is left in ``scope``, as ``empty_`` and its name."""
+    from msgspec import defstruct
 
     fields: list[tuple[str, Any, Any]] = []
-    for key, below in tree.items():
-        name = _attribute(tree, key)
-        if isinstance(below, dict):
-            inner = _record(below, types)
-            fields.append((name, inner | None, msgspec.field(default_factory=inner)))
-        elif len(below) < _LEAST:
-            fields.append((name, types[below[0]] | None if below[0] != "any" else Any, None))
+    for number, below in enumerate(tree.values()):
+        if type(below) is dict:
+            kind = _record(below, f"{name}_{number}", types, scope)
+        elif len(below) == 1:
+            kind = types[below[0]]
         else:
-            item = msgspec.defstruct("Item", [(EACH, types[below[0]] | None, None)], rename={EACH: below[1]})
-            fields.append((name, list[item] | None, None))  # type: ignore[valid-type]
-    names = {_attribute(tree, key): key for key in tree}
-    return msgspec.defstruct("Leaves", fields, rename=names, gc=False)
+            item = defstruct("Item", [(EACH, types[below[0]] | None, None)], rename={EACH: below[1]})
+            kind = list[item]  # type: ignore[valid-type]
+        fields.append((f"at_{number}", kind if kind is Any else kind | None, None))
+    made = defstruct("Record", fields, rename={f"at_{number}": key for number, key in enumerate(tree)}, gc=False)
+    scope[f"empty_{name}"] = made()
+    return made
 
 
-def _at(record: Any, path: str) -> Any:
-    for attribute in path.split("."):
-        record = getattr(record, attribute, None)
-    return record
+# --- the function that takes the values out ---------------------------------------------------------------------
+
+
+def _taker(
+    names: Sequence[str], leaves: Sequence[Leaf], tree: _Tree, scope: dict[str, Any]
+) -> Callable[[Any], tuple[Any, ...] | None]:
+    """A function from record to values. Plain loads of attributes take a tenth of what a loop over getters takes."""
+    lines = list(_openings(tree, "record"))
+    lines += [f"if {_place_of(leaf, tree)} is not None: return None" for leaf in leaves if leaf.name == NEVER]
+    for number, name in enumerate(names):
+        value, own = f"value_{number}", [leaf for leaf in leaves if leaf.name == name]
+        lines.append(f"{value} = None")
+        lines += [f"if {value} is None: {value} = {_expression(leaf, tree)}" for leaf in own]
+        if own and own[0].absent is not None:
+            scope[f"absent_{number}"] = own[0].absent
+            lines.append(f"if {value} is None: {value} = absent_{number}")
+    values = ", ".join(f"value_{number}" for number in range(len(names)))
+    source = "".join(f"    {line}\n" for line in [*lines, f"return ({values},)"])
+    exec("def take(record):\n" + source, scope)  # noqa: S102 - as dataclasses does; no text of a file is in it
+    made: Callable[[Any], tuple[Any, ...] | None] = scope["take"]
+    return made
+
+
+def _openings(tree: _Tree, name: str) -> Iterator[str]:
+    """The objects that are walked through, each in a variable."""
+    for number, below in enumerate(tree.values()):
+        if type(below) is dict:
+            inner = f"{name}_{number}"
+            yield f"{inner} = {name}.at_{number} or empty_{inner}"
+            yield from _openings(below, inner)
+
+
+def _expression(leaf: Leaf, tree: _Tree) -> str:
+    """What gives the value of a leaf."""
+    places = [_place_of(leaf._replace(path=path), tree) for path in (leaf.path, *leaf.also)]
+    if len(places) == 1:
+        return places[0]
+    nothing = " and ".join(f"{place} is None" for place in places)
+    return f"None if {nothing} else " + " + ".join(f"({place} or 0)" for place in places)
+
+
+def _place_of(leaf: Leaf, tree: _Tree) -> str:
+    """The attribute at which a leaf stands, of the object that has it."""
+    name, (path, _) = "record", _way(leaf)
+    for segment in path[:-1]:
+        name, tree = f"{name}_{list(tree).index(segment)}", tree[segment]
+    return f"{name}.at_{list(tree).index(path[-1])}"

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llmcost.calls import Usage
-from llmcost.providers.functions import READS, Stated
-from llmcost.providers.leaves import EACH, Leaf, Leaves
+from llmcost.providers.functions import PLAIN
+from llmcost.providers.leaves import EACH, NEVER, Leaf, Leaves
 from llmcost.providers.paths import Path
-from llmcost.providers.usage import Alternatives
 
 if TYPE_CHECKING:
     from llmcost.providers.descriptor import Fields, Shape, Tally
@@ -21,12 +20,10 @@ if TYPE_CHECKING:
 LARGEST: Final = 8_000
 """Larger texts, in bytes, are looked through for a few members (see :mod:`llmcost.providers.scan`)."""
 
-_OTHER: Final = "other"
-"""The name of what makes the form another."""
-_STATED: Final = "stated."
-"""Stands before the keys of the usage object that a provider's function reads."""
-_REASONS: Final = "finish_reasons"
 _TEXTS: Final = ("model", "id", "service_tier", "status")
+_REASONS: Final = "finish_reasons"
+_READ: Final = "read by the function"
+_TOTALS: Final = ("input_tokens", "output_tokens")
 
 
 class Told(NamedTuple):
@@ -38,10 +35,6 @@ class Told(NamedTuple):
     status: str | None
     finish_reasons: tuple[str, ...]
     usage: Usage
-
-
-Sum = tuple[str, tuple[str, ...]]
-"""A count that is the sum of several values, and their names, where it does not stand in one place."""
 
 
 class Fact(NamedTuple):
@@ -58,6 +51,7 @@ class UsualRequest:
     Args:
         fields: where the fields of a request stand.
         facts: by field, the fact that it gives and its type; a field of none makes the form another.
+        defaults: what is given where a fact is absent.
 
     Raises:
         ValueError: the fields can't be told apart in this way.
@@ -65,19 +59,20 @@ class UsualRequest:
 
     __slots__ = ("_leaves",)
 
-    def __init__(self, fields: Fields, facts: Mapping[str, Fact]) -> None:
+    def __init__(self, fields: Fields, facts: Mapping[str, Fact], defaults: Mapping[str, Any]) -> None:
         leaves: list[Leaf] = []
         for field, found in fields.items():
             name, kind = facts[field].name, facts[field].usual
-            for path in reversed(found):
+            for path in found:
                 plain = _before_lists(path)
-                leaves.append(Leaf(name, path, kind) if kind and plain == path else Leaf(_OTHER, plain, "any"))
+                usual = kind is not None and plain == path
+                leaves.append(Leaf(name, path, kind or "", defaults.get(name)) if usual else Leaf(NEVER, plain, "any"))
         self._leaves = Leaves(leaves)
 
     def read(self, body: bytes) -> dict[str, Any] | None:
         """The facts of a request, or None where its form is another."""
         found = self._leaves.of(body) if len(body) <= LARGEST else None
-        return None if found is None or _OTHER in found else found
+        return None if found is None else dict(zip(self._leaves.names, found, strict=True))
 
 
 class UsualAnswer:
@@ -92,7 +87,7 @@ class UsualAnswer:
         ValueError: the fields can't be told apart in this way, or there is no usage.
     """
 
-    __slots__ = ("_function", "_leaves", "_stated", "_sums", "_words")
+    __slots__ = ("_counts", "_leaves", "_plain", "_words")
 
     def __init__(self, shape: Shape, others: Iterable[Path]) -> None:
         fields = shape.response
@@ -100,66 +95,56 @@ class UsualAnswer:
         if not places or shape.asked:
             raise ValueError("the usage object is not all that counts")
         stated = min(places, key=len)
-        leaves = [Leaf(name, path, "text") for name in _TEXTS for path in reversed(fields.get(name, ()))]
-        leaves += [Leaf(_REASONS, path, "text") for path in fields.get(_REASONS, ())]
-        reads = READS[shape.function] if shape.function is not None else {}
-        leaves += [Leaf(_STATED + key, (*stated, key), kind) for key, kind in reads.items()]
-        sums: list[Sum] = []
+        plain = PLAIN.get(shape.function) if shape.function is not None else None
+        if shape.function is not None and plain is None:
+            raise ValueError("the function reads more than one key")
+        leaves = [Leaf(name, path, "text") for name in _TEXTS for path in fields.get(name, ())]
+        # The last place of a reason wins, the first of all else.
+        leaves += [Leaf(_REASONS, path, "text") for path in reversed(fields.get(_REASONS, ()))]
+        leaves += [Leaf(_READ, (*stated, plain.key), plain.type)] if plain is not None else []
         for name, alternatives in shape.usage.rows.items():
-            found, parts = _places(name, alternatives)
-            leaves += [Leaf(each, (*stated, *key.split(".")), "count") for each, key in found]
-            sums += parts
+            absent = None if name in _TOTALS else 0
+            for keys in alternatives:
+                first, *further = ((*stated, *key.split(".")) for key in keys)
+                leaves.append(Leaf(name, first, "count", absent, tuple(further)))
         before = places[: places.index(stated)]
-        leaves += [Leaf(_OTHER, _before_lists(path), "any") for path in (*before, *others)]
-        leaves += [Leaf(_OTHER, _before_lists(tally.path), "any") for tally in shape.tallies if not tally.where]
-        self._leaves = Leaves(leaves)
-        self._function = shape.function
-        self._stated = tuple((_STATED + key, key) for key in reads)
-        self._sums = tuple(sums)
+        never = [*before, *others, *(tally.path for tally in shape.tallies if not tally.where)]
+        leaves += [Leaf(NEVER, path, "any") for path in _outermost(map(_before_lists, never))]
+        self._plain = plain
+        self._counts = (*_TOTALS, *(name for name in shape.usage.rows if name not in _TOTALS))
+        self._leaves = Leaves(leaves, (*_TEXTS, _REASONS, _READ, *self._counts))
         self._words = tuple({_word(tally): None for tally in shape.tallies if tally.where})
 
     def read(self, body: bytes) -> Told | None:
         """What an answer tells, or None where its form is another or it states no usage."""
         if len(body) > LARGEST or (self._words and any(word in body for word in self._words)):
             return None
-        found = self._leaves.of(body)
-        if found is None or _OTHER in found:
+        values = self._leaves.of(body)
+        if values is None:
             return None
-        take = found.pop
-        texts = take("model", None), take("id", None), take("service_tier", None), take("status", None)
-        reasons = take(_REASONS, None)
+        model, id_, tier, status, reasons, read, *counts = values
         if type(reasons) is list:
             if len(reasons) != 1:
                 return None
             reasons = getattr(reasons[0], EACH)
-        stated = {key: take(name, None) for name, key in self._stated}
-        for name, parts in self._sums:
-            values = [take(part) for part in parts if part in found]
-            if values and name not in found:
-                found[name] = sum(values)
-        if "input_tokens" not in found and not any(found.values()):
+        if self._plain is not None and not self._plain.holds(read, counts[0], counts[1]):
             return None
-        if self._function is not None and self._function(Stated(found, stated)):
+        if counts[0] is None and not any(counts):
             return None
-        return Told(*texts, (reasons,) if reasons is not None else (), Usage(**found))
-
-
-def _places(name: str, alternatives: Alternatives) -> tuple[list[tuple[str, str]], list[Sum]]:
-    """The leaves of a count, the likeliest last, and the sum that stands in for them."""
-    *first, last = alternatives
-    if any(len(keys) > 1 for keys in first):
-        raise ValueError(f"{name}: a sum goes before a single place")
-    found = [(name, keys[0]) for keys in reversed(first)]
-    if len(last) == 1:
-        return [(name, last[0]), *found], []
-    parts = tuple(f"{name}+{key}" for key in last)
-    return [*zip(parts, last, strict=True), *found], [(name, parts)]
+        usage = Usage(**dict(zip(self._counts, counts, strict=True)))
+        return Told(model, id_, tier, status, (reasons,) if reasons is not None else (), usage)
 
 
 def _word(tally: Tally) -> bytes:
     """What stands in every answer that has items of this kind."""
     ((_, (word, *_)), *_) = tally.where
     return str(word).encode()
+
+
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    """The paths that do not go on where another ends."""
+    known = set(paths)
+    return [path for path in sorted(known, key=str) if not any(path[:at] in known for at in range(1, len(path)))]
 
 
 def _before_lists(path: Path) -> Path:

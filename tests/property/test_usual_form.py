@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from llmcost.providers import RequestFacts, ResponseFacts, loading, requests, scan
 from llmcost.providers.compiler import Compiler
 from llmcost.providers.descriptor import Shape
-from llmcost.providers.functions import READS
+from llmcost.providers.functions import PLAIN
 from llmcost.providers.leaves import Leaf, Leaves
 from llmcost.providers.paths import Path
 from llmcost.providers.responses import Collector, large, usual
@@ -60,7 +60,7 @@ def answer_places(shape: Shape) -> list[Path]:
     places += [path for found in shape.error.values() for path in found]
     for at in shape.response.get("usage", ()):
         keys = [key for found in shape.usage.rows.values() for several in found for key in several]
-        keys += READS.get(shape.function, {}) if shape.function is not None else ()
+        keys += [PLAIN[shape.function].key] if shape.function is not None and shape.function in PLAIN else []
         places += [(*at, *key.split(".")) for key in keys]
     return [path for path in places if path[-1] != "*"]
 
@@ -102,8 +102,9 @@ def test_a_request(name: str, data: st.DataObject) -> None:
     assert shape.usual_request is not None
     told = shape.usual_request.read(body)
     if told is not None:
-        document = scan.members(body, shape.asked_in) or {}
-        assert told == requests._facts(shape, document), body
+        facts = {"stream": shape.request_defaults.get("stream", False)}
+        facts |= requests._facts(shape, scan.members(body, shape.asked_in) or {})
+        assert RequestFacts(**told) == RequestFacts(**facts), body
 
 
 def test_the_usual_answer_of_the_great_providers_is_read_at_once() -> None:
@@ -161,5 +162,5 @@ def test_a_search_makes_an_answer_another() -> None:
     ],
 )
 def test_places_that_cannot_be_told_apart_are_refused(leaves: list[Leaf]) -> None:
-    with pytest.raises(ValueError, match=r"leaves|stands|key"):
+    with pytest.raises(ValueError, match=r"leaves|stands|not every"):
         Leaves(leaves)

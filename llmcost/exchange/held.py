@@ -10,6 +10,7 @@ from llmcost.calls import Call, Quoted, nano_dollars
 from llmcost.control import Admission, Budget, Controller, Decision, Quote, Verdict, usd_of
 from llmcost.exchange.guard import log
 from llmcost.exchange.settling import Settler
+from llmcost.exchange.started import Said
 
 RENEW_AFTER_S: Final = 60.0
 """A stream shows a sign of life to the ledger after so many seconds."""
@@ -109,26 +110,18 @@ class Held:
         controller, verdict = self._books.controller, self.verdict
         self._books.settler.do(lambda: controller.release(verdict))
 
-    def said(self) -> dict[str, Any]:
+    def said(self) -> Said:
         """For the record: what the budgets said, and what they were told. A replay can then tell them the same."""
         verdict = self.verdict
-        answer = {
-            "budget_action": verdict.action,
-            "budget_name": verdict.budget,
-            "requested_model": self.requested_model,
-        }
-        return {**answer, **self._told()}
-
-    def _told(self) -> dict[str, Any]:
-        ticket = self.verdict.ticket
-        if ticket is None:
-            return {}
-        admission = ticket.admission
+        said = Said(verdict.action, verdict.budget, self.requested_model)
+        if verdict.ticket is None:
+            return said
+        admission = verdict.ticket.admission
         quotes = {admission.model: _quoted(admission.quote)}
         if admission.quote_for is not None:
             for model in self._books.fallbacks[admission.model]:
                 quotes[model] = _quoted(admission.quote_for(model))
-        return {"quotes": quotes, "prompt_hash": admission.prompt_hash, "budget_wait": self.waited}
+        return said._replace(quotes=quotes, prompt_hash=admission.prompt_hash, budget_wait=self.waited)
 
     def alive(self, now: float) -> None:
         """A chunk has arrived at monotonic second ``now``: the hold is to last."""

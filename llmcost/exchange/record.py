@@ -9,7 +9,7 @@ from llmcost.calls import NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome,
 from llmcost.errors import PriceMapError
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.spans import CallSpan
-from llmcost.exchange.started import Ended, Started
+from llmcost.exchange.started import Ended, Said, Started
 from llmcost.pricing import PriceRequest, billed_tier
 from llmcost.providers import ResponseFacts
 
@@ -18,6 +18,7 @@ _NEVER_SENT: Final = frozenset(
 )
 """Exceptions of the httpx family that are raised before a request has left the machine."""
 
+_UNASKED: Final = Said()
 _RUNNING: Final = frozenset({"queued", "in_progress"})
 _ZEROS: Final = (Usage(0, 0), Usage(0))
 """What some hosts state that count nothing. It is no usage: an answer of no tokens at all does not exist."""
@@ -31,6 +32,7 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
     estimated = usage is not facts.usage and usage is not NO_USAGE
     started = ended.started
     request, held = started.request, started.held
+    said = _UNASKED if held is None else held.said()
     return Call(
         id=engine.new_id(started.at_ns) if held is None else held.call_id,
         started_ns=started.at_ns,
@@ -65,7 +67,12 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
         trace_id=span.trace_id,
         span_id=span.span_id,
         parts=parts,
-        **({} if held is None else held.said()),
+        budget_action=said.budget_action,
+        budget_name=said.budget_name,
+        requested_model=said.requested_model,
+        quotes=said.quotes,
+        prompt_hash=said.prompt_hash,
+        budget_wait=said.budget_wait,
     )
 
 

@@ -1,8 +1,7 @@
 """Providers: which hosts and paths are calls of models, and where their requests and responses say what."""
 
+from llmcost.providers.facts import RequestFacts, ResponseFacts
 from llmcost.providers.loading import hosts, names, registry
 from llmcost.providers.matching import Endpoint, Registry
-from llmcost.providers.requests import RequestFacts
-from llmcost.providers.responses import ResponseFacts
 
 __all__ = ["Endpoint", "Registry", "RequestFacts", "ResponseFacts", "hosts", "names", "registry"]

@@ -7,6 +7,7 @@ response and stream are read. ``docs/reference/providers.md`` lists every key.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, ParamSpec, TypeVar
@@ -161,11 +162,10 @@ def _compile_shape(name: str, where: str, table: Mapping[str, Any]) -> Shape:
         error=error,
         refusal=_table(where, table, "refusal"),
     )
-    defaults = {"stream": False, "include_usage": False, **shape.request_defaults}
     others = [path for field, path in told if field not in response and field != "tallies"]
     return replace(
         shape,
-        usual_request=_if_usual(UsualRequest, request, FACTS, defaults),
+        usual_request=_if_usual(UsualRequest, request, FACTS, stream=bool(shape.request_defaults.get("stream"))),
         usual_answer=_if_usual(UsualAnswer, shape, others),
     )
 
@@ -242,7 +242,8 @@ def _usage(where: str, table: Mapping[str, Any]) -> UsageTable:
     _known(f"{where}.usage", table, FIELDS)
     return UsageTable(
         {
-            name: tuple((item,) if isinstance(item, str) else tuple(item) for item in alternatives)
+            # Interned: a call by keywords compares each name with every parameter's, first as objects, then as texts.
+            sys.intern(name): tuple((item,) if isinstance(item, str) else tuple(item) for item in alternatives)
             for name, alternatives in table.items()
         }
     )

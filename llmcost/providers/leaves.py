@@ -14,8 +14,8 @@ from llmcost.providers.paths import Path
 
 
 class Leaf(NamedTuple):
-    """A value: the name under which it is given, where it stands, its type, one of :data:`TYPES`, and what is given
-    where it is absent or null. With ``also``, it is the sum of all these places that are there.
+    """A value: its name, where it stands, and its type, one of :data:`TYPES`. With ``also`` it is the sum of all these
+    places that are there.
 
     A path with ``*`` before its last segment gives a list of records with the one attribute :data:`EACH`. An empty text
     is of no type, as it may mean that another place has it.
@@ -24,7 +24,6 @@ class Leaf(NamedTuple):
     name: str
     path: Path
     type: str
-    absent: Any = None
     also: tuple[Path, ...] = ()
 
 
@@ -40,21 +39,21 @@ class Leaves:
 
     Args:
         leaves: what is wanted. Of several with one name the first that is there is given.
-        names: which values :meth:`of` gives, in this order; by default the names of the leaves, once each.
+        names: which values :meth:`of` gives, in this order, and what it gives where they are absent or null.
 
     Raises:
         ValueError: there are no leaves, or one path goes on where another ends.
     """
 
-    __slots__ = ("_decode", "_leaves", "_take", "_tree", "names")
+    __slots__ = ("_decode", "_leaves", "_names", "_take", "_tree")
 
-    def __init__(self, leaves: Iterable[Leaf], names: Iterable[str] = ()) -> None:
+    def __init__(self, leaves: Iterable[Leaf], names: Mapping[str, Any]) -> None:
         self._leaves = tuple(leaves)
         self._tree: _Tree = {}
         for leaf in self._leaves:
             for path in (leaf.path, *leaf.also):
                 _place(self._tree, leaf._replace(path=path))
-        self.names = tuple(names) or tuple(dict.fromkeys(leaf.name for leaf in self._leaves if leaf.name != NEVER))
+        self._names = names
         if not self._leaves:
             raise ValueError("no leaves")
         self._decode: Callable[[bytes], Any] | None = None
@@ -73,7 +72,7 @@ class Leaves:
 
         scope: dict[str, Any] = {}
         record = _record(self._tree, "record", _types(), scope)
-        self._take = _taker(self.names, self._leaves, self._tree, scope)
+        self._take = _taker(self._names, self._leaves, self._tree, scope)
         self._decode = Decoder(record).decode
         return self._decode
 
@@ -140,20 +139,19 @@ def _record(tree: _Tree, name: str, types: Mapping[str, Any], scope: dict[str, A
 
 
 def _taker(
-    names: Sequence[str], leaves: Sequence[Leaf], tree: _Tree, scope: dict[str, Any]
+    names: Mapping[str, Any], leaves: Sequence[Leaf], tree: _Tree, scope: dict[str, Any]
 ) -> Callable[[Any], tuple[Any, ...] | None]:
     """A function from record to values. Plain loads of attributes take a tenth of what a loop over getters takes."""
     lines = list(_openings(tree, "record"))
     lines += [f"if {_place_of(leaf, tree)} is not None: return None" for leaf in leaves if leaf.name == NEVER]
-    for number, name in enumerate(names):
+    values: list[str] = []
+    for number, (name, absent) in enumerate(names.items()):
         value, own = f"value_{number}", [leaf for leaf in leaves if leaf.name == name]
-        lines.append(f"{value} = None")
-        lines += [f"if {value} is None: {value} = {_expression(leaf, tree)}" for leaf in own]
-        if own and own[0].absent is not None:
-            scope[f"absent_{number}"] = own[0].absent
-            lines.append(f"if {value} is None: {value} = absent_{number}")
-    values = ", ".join(f"value_{number}" for number in range(len(names)))
-    source = "".join(f"    {line}\n" for line in [*lines, f"return ({values},)"])
+        values.append(value if own else repr(absent))
+        lines += [f"{value} = {_expression(leaf, tree)}" for leaf in own[:1]]
+        lines += [f"if {value} is None: {value} = {_expression(leaf, tree)}" for leaf in own[1:]]
+        lines += [f"if {value} is None: {value} = {absent!r}"] if own and absent is not None else []
+    source = "".join(f"    {line}\n" for line in [*lines, f"return ({', '.join(values)},)"])
     exec("def take(record):\n" + source, scope)  # noqa: S102 - as dataclasses does; no text of a file is in it
     made: Callable[[Any], tuple[Any, ...] | None] = scope["take"]
     return made

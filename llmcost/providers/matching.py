@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from llmcost.providers import requests
 from llmcost.providers.descriptor import Provider, Route, Shape
+from llmcost.providers.facts import RequestFacts
 from llmcost.providers.patterns import pattern
-from llmcost.providers.requests import RequestFacts
 
 COMPATIBLE: Final = "compatible"
 """The name of the table of shapes that are recognised on unknown hosts, and of hosts that speak them."""

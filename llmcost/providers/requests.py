@@ -2,64 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape
+from llmcost.providers.facts import RequestFacts
 from llmcost.providers.usual import Fact
 
 _FORM_FIELD: Final = 2_000
-_BLOB: Final = 512
-_STRING: Final = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*:)?', re.DOTALL)
-"""A JSON text and whether it is a key. Possessive: a text that is not closed must not be tried in all ways."""
-
-
-class RequestFacts(NamedTuple):
-    """What was asked for. None means that the request does not say.
-
-    ``search_context`` is the size of a built-in web search (low, medium, high); ``region`` a cloud region from the
-    path; ``include_usage`` whether an OpenAI-like stream was asked for its usage.
-    """
-
-    model: str | None = None
-    stream: bool = False
-    max_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    choices: int | None = None
-    service_tier: str | None = None
-    include_usage: bool = False
-    image_size: str | None = None
-    image_quality: str | None = None
-    search_context: str | None = None
-    region: str | None = None
-    seconds: float | None = None
-    text_characters: int | None = None
-    body: bytes = b""
-
-    def __repr__(self) -> str:
-        """Without the body: prompts belong in no log."""
-        return f"RequestFacts(model={self.model!r}, stream={self.stream})"
-
-    def asked(self, name: str) -> float | None:
-        """A quantity that the provider bills by what was asked for: ``images``, ``seconds`` or ``characters``."""
-        if name == "images":
-            return self.choices or 1
-        return self.seconds if name == "seconds" else self.text_characters
-
-    @property
-    def input_characters(self) -> int:
-        """Length of all texts of the request, without base64; worked out when asked for, for estimates only."""
-        if not self.body.startswith(b"{"):
-            return 0
-        return sum(len(value) for value, key in _STRING.findall(self.body) if not key and not _is_blob(value))
-
-
-def _is_blob(value: bytes) -> bool:
-    """Whether a long text is base64 or the like, which is no prose: it has no blank early on."""
-    return len(value) > _BLOB and b" " not in value[:_BLOB]
 
 
 def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, certain: bool) -> RequestFacts | None:
@@ -76,19 +27,17 @@ def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, cer
         for key in shape.needs:
             if key not in body:
                 return None
-    facts = shape.usual_request.read(body) if shape.usual_request is not None and not form else None
-    if facts is None:
-        facts = _facts(shape, _form(shape, body) if form else _document(shape, body))
-    model = facts.get("model") or route.get("model")
-    facts["model"] = model.removeprefix("models/") if model else None
-    if "stream" not in facts:
-        facts["stream"] = _flag(shape.request_defaults.get("stream"))
-    return RequestFacts(region=route.get("region"), body=body, **facts)
+    asked = shape.usual_request.read(body) if shape.usual_request is not None and not form else None
+    if asked is None:
+        asked = RequestFacts(**_facts(shape, _form(shape, body) if form else _document(shape, body)))[:-2]
+    model = asked[0] or route.get("model")
+    model = model.removeprefix("models/") if model else None
+    return RequestFacts._make((model, *asked[1:], route.get("region"), body))
 
 
 def _facts(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that stand under the document's keys; the shape's many other fields cost nothing."""
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"stream": _flag(shape.request_defaults.get("stream"))}
     for field, key in shape.asks.of(document):
         value = paths.first(document, shape.request[field]) if key is None else document[key]
         if value is not None and value != "":

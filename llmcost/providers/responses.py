@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from llmcost.calls import Usage
 from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape, Tally
+from llmcost.providers.facts import RequestFacts, ResponseFacts
 from llmcost.providers.functions import Counts, Stated, number
-from llmcost.providers.requests import RequestFacts
 from llmcost.providers.usage import build, merge
 from llmcost.providers.wanted import load
 
@@ -19,35 +19,6 @@ _INSTEAD_OF_TOKENS: Final = frozenset({"input_seconds", "input_characters"})
 
 _SEVERAL: Final = 2
 _OTHER_ERROR: Final = "_OTHER"
-
-
-class ResponseFacts(NamedTuple):
-    """What was answered. None means that the response does not say.
-
-    Attributes:
-        usage: what the response states, as a whole; None where it states nothing.
-        own_usage: the part that the response's own model billed, where ``parts`` is not empty.
-        parts: what further models billed (an advisor), by model.
-        error_type: the provider's error type, code or status; an error inside a 200 counts.
-        provider_cost: the cost in USD that the response states.
-        status: the state of a background response, such as ``queued`` or ``completed``.
-        output_characters: length of the answer's text as read so far, for estimates.
-        ended: whether the end was seen: the end mark, a finish reason, or a complete JSON body.
-    """
-
-    model: str | None = None
-    id: str | None = None
-    finish_reasons: tuple[str, ...] = ()
-    usage: Usage | None = None
-    own_usage: Usage | None = None
-    parts: tuple[tuple[str, Usage], ...] = ()
-    service_tier: str | None = None
-    status: str | None = None
-    error_type: str | None = None
-    error_code: str | None = None
-    provider_cost: float | None = None
-    output_characters: int = 0
-    ended: bool = False
 
 
 class Collector:
@@ -281,18 +252,11 @@ def usual(shape: Shape, body: bytes, request: RequestFacts) -> ResponseFacts | N
     told = shape.usual_answer.read(body) if shape.usual_answer is not None else None
     if told is None:
         return None
-    model, id_, tier, status, finishes, usage = told
     if shape.names:
-        finishes = tuple(_named(shape.names.get("finish_reasons"), reason) or reason for reason in finishes)
-    return ResponseFacts(
-        model=model.removeprefix("models/") if model else None,
-        id=id_,
-        finish_reasons=finishes,
-        usage=_asked_for(usage, request),
-        service_tier=tier,
-        status=status,
-        ended=True,
-    )
+        named = shape.names.get("finish_reasons")
+        told = told._replace(finish_reasons=tuple(_named(named, reason) or reason for reason in told.finish_reasons))
+    usage = _asked_for(told.usage, request) if told.usage is not None else None
+    return told if usage is told.usage else told._replace(usage=usage)
 
 
 def large(shape: Shape, body: bytes, collector: Collector, choices: int | None) -> bool:

@@ -7,9 +7,11 @@ would look at beyond it (an error, items to count, a cost that is stated) makes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llmcost.calls import Usage
+from llmcost.providers.facts import RequestFacts, ResponseFacts
 from llmcost.providers.functions import PLAIN
 from llmcost.providers.leaves import EACH, NEVER, Leaf, Leaves
 from llmcost.providers.paths import Path
@@ -23,18 +25,6 @@ LARGEST: Final = 8_000
 _TEXTS: Final = ("model", "id", "service_tier", "status")
 _REASONS: Final = "finish_reasons"
 _READ: Final = "read by the function"
-_TOTALS: Final = ("input_tokens", "output_tokens")
-
-
-class Told(NamedTuple):
-    """What an answer in its usual form tells; see :class:`llmcost.providers.responses.ResponseFacts`."""
-
-    model: str | None
-    id: str | None
-    service_tier: str | None
-    status: str | None
-    finish_reasons: tuple[str, ...]
-    usage: Usage
 
 
 class Fact(NamedTuple):
@@ -51,7 +41,7 @@ class UsualRequest:
     Args:
         fields: where the fields of a request stand.
         facts: by field, the fact that it gives and its type; a field of none makes the form another.
-        defaults: what is given where a fact is absent.
+        stream: whether an answer is streamed where the request does not say.
 
     Raises:
         ValueError: the fields can't be told apart in this way.
@@ -59,20 +49,20 @@ class UsualRequest:
 
     __slots__ = ("_leaves",)
 
-    def __init__(self, fields: Fields, facts: Mapping[str, Fact], defaults: Mapping[str, Any]) -> None:
+    def __init__(self, fields: Fields, facts: Mapping[str, Fact], *, stream: bool) -> None:
         leaves: list[Leaf] = []
         for field, found in fields.items():
             name, kind = facts[field].name, facts[field].usual
             for path in found:
                 plain = _before_lists(path)
                 usual = kind is not None and plain == path
-                leaves.append(Leaf(name, path, kind or "", defaults.get(name)) if usual else Leaf(NEVER, plain, "any"))
-        self._leaves = Leaves(leaves)
+                leaves.append(Leaf(name, path, kind or "") if usual else Leaf(NEVER, plain, "any"))
+        absent = RequestFacts(stream=stream)._asdict()
+        self._leaves = Leaves(leaves, {name: absent[name] for name in RequestFacts._fields[:-2]})
 
-    def read(self, body: bytes) -> dict[str, Any] | None:
-        """The facts of a request, or None where its form is another."""
-        found = self._leaves.of(body) if len(body) <= LARGEST else None
-        return None if found is None else dict(zip(self._leaves.names, found, strict=True))
+    def read(self, body: bytes) -> tuple[Any, ...] | None:
+        """The facts of a request without region and body, or None where its form is another."""
+        return self._leaves.of(body) if len(body) <= LARGEST else None
 
 
 class UsualAnswer:
@@ -87,35 +77,33 @@ class UsualAnswer:
         ValueError: the fields can't be told apart in this way, or there is no usage.
     """
 
-    __slots__ = ("_counts", "_leaves", "_plain", "_words")
+    __slots__ = ("_leaves", "_plain", "_words")
 
     def __init__(self, shape: Shape, others: Iterable[Path]) -> None:
-        fields = shape.response
-        places = fields.get("usage", ())
+        told = shape.response
+        places = told.get("usage", ())
         if not places or shape.asked:
             raise ValueError("the usage object is not all that counts")
         stated = min(places, key=len)
         plain = PLAIN.get(shape.function) if shape.function is not None else None
         if shape.function is not None and plain is None:
             raise ValueError("the function reads more than one key")
-        leaves = [Leaf(name, path, "text") for name in _TEXTS for path in fields.get(name, ())]
+        leaves = [Leaf(name, path, "text") for name in _TEXTS for path in told.get(name, ())]
         # The last place of a reason wins, the first of all else.
-        leaves += [Leaf(_REASONS, path, "text") for path in reversed(fields.get(_REASONS, ()))]
+        leaves += [Leaf(_REASONS, path, "text") for path in reversed(told.get(_REASONS, ()))]
         leaves += [Leaf(_READ, (*stated, plain.key), plain.type)] if plain is not None else []
         for name, alternatives in shape.usage.rows.items():
-            absent = None if name in _TOTALS else 0
             for keys in alternatives:
                 first, *further = ((*stated, *key.split(".")) for key in keys)
-                leaves.append(Leaf(name, first, "count", absent, tuple(further)))
+                leaves.append(Leaf(name, first, "count", tuple(further)))
         before = places[: places.index(stated)]
         never = [*before, *others, *(tally.path for tally in shape.tallies if not tally.where)]
         leaves += [Leaf(NEVER, path, "any") for path in _outermost(map(_before_lists, never))]
         self._plain = plain
-        self._counts = (*_TOTALS, *(name for name in shape.usage.rows if name not in _TOTALS))
-        self._leaves = Leaves(leaves, (*_TEXTS, _REASONS, _READ, *self._counts))
+        self._leaves = Leaves(leaves, dict.fromkeys((*_TEXTS, _REASONS, _READ)) | _usage_up_to(shape.usage.rows))
         self._words = tuple({_word(tally): None for tally in shape.tallies if tally.where})
 
-    def read(self, body: bytes) -> Told | None:
+    def read(self, body: bytes) -> ResponseFacts | None:
         """What an answer tells, or None where its form is another or it states no usage."""
         if len(body) > LARGEST or (self._words and any(word in body for word in self._words)):
             return None
@@ -131,8 +119,16 @@ class UsualAnswer:
             return None
         if counts[0] is None and not any(counts):
             return None
-        usage = Usage(**dict(zip(self._counts, counts, strict=True)))
-        return Told(model, id_, tier, status, (reasons,) if reasons is not None else (), usage)
+        finishes = (reasons,) if reasons is not None else ()
+        model = model.removeprefix("models/") if model is not None else None
+        return ResponseFacts(model, id_, finishes, Usage(*counts), None, (), tier, status, ended=True)
+
+
+def _usage_up_to(names: Iterable[str]) -> dict[str, Any]:
+    """The fields of a usage with their defaults, as far as the last of these."""
+    absent = {field.name: field.default for field in fields(Usage)}
+    last = max(map(list(absent).index, names))
+    return dict(list(absent.items())[: last + 1])
 
 
 def _word(tally: Tally) -> bytes:

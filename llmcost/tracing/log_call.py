@@ -162,7 +162,7 @@ class LoggedCall(ToldByHand):
             if gate is not None:
                 self._held = gate.held(self._call.id, self._call.request_model, verdict)
                 self._held.waited = self._recorder.clock() - self._began
-                self._call = replace(self._call, **self._held.said())
+                self._call = replace(self._call, **self._held.said()._asdict())
         if verdict.action == "block":
             from llmcost.exchange.refusal import refusal_of  # with the budgets: only where there are some
 

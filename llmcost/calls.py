@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmcost import semconv
-from llmcost.records import quick
+from llmcost.records import maker, quick
 
 CostStatus = Literal[
     "priced", "estimated", "partial", "unpriced", "zero_listed", "not_billed", "explicit", "counted_elsewhere"
@@ -88,6 +88,7 @@ class Usage:
         return (self.input_tokens or 0) + (self.output_tokens or 0)
 
 
+make_usage: Final = maker(Usage)
 NO_USAGE: Final = Usage()
 
 
@@ -114,6 +115,7 @@ class Cost:
     note: str | None = None
 
 
+make_cost: Final = maker(Cost)
 NANO: Final = 1_000_000_000
 
 
@@ -237,6 +239,9 @@ class Call:
     def call_type(self) -> str:
         """The kind of work: given by the program, or derived from label and operation."""
         return self.attribution.call_type or call_type_of(self.attribution.label, self.operation)
+
+
+make_call: Final = maker(Call)
 
 
 # --- call type --------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from llmcost.calls import NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome, Usage
+from llmcost.calls import NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome, Usage, make_call
 from llmcost.errors import PriceMapError
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.spans import CallSpan
@@ -33,7 +33,7 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
     started = ended.started
     request, held = started.request, started.held
     said = _UNASKED if held is None else held.said()
-    return Call(
+    return make_call(
         id=engine.new_id(started.at_ns) if held is None else held.call_id,
         started_ns=started.at_ns,
         duration=ended.at - started.at,

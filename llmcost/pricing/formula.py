@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from llmcost.calls import Cost, CostStatus, Usage
+from llmcost.calls import Cost, CostStatus, Usage, make_cost
 from llmcost.pricing.entries import Entry
 from llmcost.pricing.fees import PER_REQUEST, Fee, Pricing, fees, used_units
 from llmcost.pricing.rates import CLASSES, Band, RateCard
@@ -147,7 +147,9 @@ def cost(price: Price, usage: Usage) -> Cost:
             return _unknown(price, _no_price(missing))
         status, note = _status(price, usage, missing, total)
     key, source, date = price.key, price.source, price.date
-    return Cost(status, total, prompt, completion, other, key, source, date, prompt_details, completion_details, note)
+    return make_cost(
+        status, total, prompt, completion, other, key, source, date, prompt_details, completion_details, note
+    )
 
 
 def is_usual(usage: Usage) -> bool:

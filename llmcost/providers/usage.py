@@ -7,7 +7,7 @@ from dataclasses import fields
 from types import NoneType
 from typing import Any, Final
 
-from llmcost.calls import Usage
+from llmcost.calls import Usage, make_usage
 from llmcost.providers.functions import Counts, number
 
 Alternatives = tuple[tuple[str, ...], ...]
@@ -172,7 +172,7 @@ def build(counts: Counts) -> Usage:
         if type(value) is not int or field in SECONDS:
             break
     else:
-        return Usage(**counts)  # type: ignore[arg-type]
+        return make_usage(**counts)  # type: ignore[arg-type]
     return Usage(
         **{field: float(value) if field in SECONDS else int(value) for field, value in counts.items()}  # type: ignore[arg-type]
     )

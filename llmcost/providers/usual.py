@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from llmcost.calls import Usage
+from llmcost.calls import Usage, make_usage
 from llmcost.providers.facts import RequestFacts, ResponseFacts
 from llmcost.providers.functions import PLAIN
 from llmcost.providers.leaves import EACH, NEVER, Leaf, Leaves
@@ -121,7 +121,7 @@ class UsualAnswer:
             return None
         finishes = (reasons,) if reasons is not None else ()
         model = model.removeprefix("models/") if model is not None else None
-        return ResponseFacts(model, id_, finishes, Usage(*counts), None, (), tier, status, ended=True)
+        return ResponseFacts(model, id_, finishes, make_usage(*counts), None, (), tier, status, ended=True)
 
 
 def _usage_up_to(names: Iterable[str]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Clock:
     monotonic: Callable[[], float] = time.perf_counter
 
 
-_random: Final = Random()
+_random: Final = Random()  # noqa: S311 - an id is no secret
 """Apart from the program's: one that seeds its own would have us make the same ids at each start."""
 os.register_at_fork(after_in_child=_random.seed)
 

@@ -24,6 +24,7 @@ from llmcost_analyzer.values import (
     Text,
     Value,
     Values,
+    longer,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def attribute(evaluator: Evaluator, base: Value, name: str) -> Values:
 
 
 def _external_attribute(evaluator: Evaluator, base: External, name: str) -> Values:
-    path = f"{base.path}.{name}"
+    path = longer(base.path, f".{name}")
     stored = evaluator.kept(("stored", base.path, name), lambda: _stored(evaluator, base, name))
     if stored:
         return stored
@@ -87,7 +88,7 @@ def _attributes_named(evaluator: Evaluator, ref: Ref, target: Expr, base: Extern
 
 def _sdk_attribute(evaluator: Evaluator, base: Sdk, name: str) -> Values:
     kind = evaluator.sinks.kinds[base.kind]
-    path = kind.normal(f"{base.path}.{name}" if base.path else name)
+    path = kind.normal(kind.longer(base.path, f".{name}") if base.path else name)
     if path in kind.same:
         return frozenset((Sdk(base.kind, "", base.origin),))
     if path in kind.gives:

@@ -6,16 +6,17 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from llmcost_analyzer import passing as known
+from llmcost_analyzer.answers import Kept
 from llmcost_analyzer.candidates import Candidates
 from llmcost_analyzer.classes import decorator_names
-from llmcost_analyzer.effects import EffectReader, Effects, Site
+from llmcost_analyzer.effects import EffectReader, Site
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
 from llmcost_analyzer.frameworks import FRAMEWORKS, Framework
 from llmcost_analyzer.index import Index
 from llmcost_analyzer.reuse import Rests, rests_on
 from llmcost_analyzer.sinks import Sinks
-from llmcost_analyzer.values import Instance, Ref, Sdk, in_turn
+from llmcost_analyzer.values import Instance, Ref, in_turn
 
 
 @dataclass(slots=True)
@@ -33,57 +34,39 @@ class Node:
     spawns: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A call that was evaluated; ``rests`` where its answer may change in the next pass."""
-
-    ref: Ref
-    call: Expr
-    effects: Effects
-    rests: bool
-
-
 class CallGraph:
-    """Finds calls and who reaches them.
+    """Finds calls and who reaches them."""
 
-    Two passes: the second knows what the first could not while it was going round in circles, and evaluates only the
-    calls that rest on that.
-    """
-
-    def __init__(self, index: Index, sinks: Sinks) -> None:
+    def __init__(self, index: Index, sinks: Sinks, before: Kept | None = None) -> None:
         self.index = index
         self.sinks = sinks
-        self.evaluator = Evaluator(index, sinks)
+        self.evaluator = Evaluator(index, sinks, before)
         self.nodes: dict[Ref, Node] = {}
         self._effects = EffectReader(self.evaluator)
         self._candidates = Candidates(self.evaluator)
         self._callers: dict[Ref, dict[Ref, int]] = defaultdict(dict)
-        self._seen: dict[int, _Seen] = {}
+        self._seen: set[int] = set()
         self._reached: set[Ref] = set()
         self._queue: deque[Ref] = deque()
 
     def build(self) -> dict[Ref, Node]:
         """All functions that reach a model."""
-        self._pass()
-        self.evaluator.next_pass()
-        seen, self._seen = self._seen, {}
-        self.nodes.clear()
-        self._callers.clear()
-        self._reached.clear()
-        for key, item in seen.items():
-            if not item.rests:
-                self._seen[key] = item
-                self._record(item)
-        self._pass()
+        self._find()
         self._spread()
         return {ref: node for ref, node in self.nodes.items() if node.hops >= 0}
 
-    def rests(self) -> Rests:
-        """What the result rests on."""
-        return rests_on(self.index, self._candidates.request_names(), self.sinks.function_heads)
+    def rests(self, kept: Kept) -> Rests:
+        """What the result rests on.
 
-    def _pass(self) -> None:
-        self._collect()
+        Args:
+            kept: the answers of the graph.
+        """
+        return rests_on(self.index, kept, self._candidates.request_names(), self.sinks.function_heads)
+
+    def _find(self) -> None:
+        self.evaluator.classes.find()
+        names = {name for kind in self.sinks.kinds.values() for name in kind.collects}
+        self._effects.collect(item for name in sorted(names) for item in self.index.calls.get(name, ()))
         self._framework_edges()
         for ref, call in self._candidates.requests():
             self._evaluate(ref, call)
@@ -107,18 +90,13 @@ class CallGraph:
     def _evaluate(self, ref: Ref, call: Expr) -> None:
         if id(call) in self._seen:
             return
-        self.evaluator.rests_on_open = False
-        effects = self._effects.of(ref, call)
-        item = self._seen[id(call)] = _Seen(ref, call, effects, self.evaluator.rests_on_open)
-        self._record(item)
-
-    def _record(self, item: _Seen) -> None:
-        owner = self._named_owner(item.ref)
-        if item.effects.sites:
-            self._node(owner).sites.extend(item.effects.sites)
+        self._seen.add(id(call))
+        owner, effects = self._named_owner(ref), self._effects.of(ref, call)
+        if effects.sites:
+            self._node(owner).sites.extend(effects.sites)
             self._reach(owner)
-        for target in item.effects.runs:
-            self._edge(owner, target, item.call[4])
+        for target in effects.runs:
+            self._edge(owner, target, call[4])
 
     def _named_owner(self, ref: Ref) -> Ref:
         """The function that a lambda's calls are told of: the one around it."""
@@ -132,7 +110,7 @@ class CallGraph:
     def _edge(self, caller: Ref, target: Ref, line: int) -> None:
         target = self._named_owner(target)
         if caller != target:
-            self._callers[target].setdefault(caller, line)
+            self._callers[target][caller] = min(line, self._callers[target].get(caller, line))
             if target in self._reached:
                 self._reach(caller)
 
@@ -142,23 +120,6 @@ class CallGraph:
             self._queue.append(ref)
 
     # --- functions that other objects run -----------------------------------------------------------------------
-
-    def _collect(self) -> None:
-        """Functions that are handed to an object which runs them later: graph nodes, pipeline components."""
-        names = {name for kind in self.sinks.kinds.values() for name in kind.collects}
-        for name in sorted(names):
-            for ref, call in self.index.calls.get(name, ()):
-                self._collect_from(ref, call)
-
-    def _collect_from(self, ref: Ref, call: Expr) -> None:
-        func = call[1]
-        if func is None or func[0] != "attr":
-            return
-        for value in in_turn(self.evaluator.value(ref, func[1])):
-            if isinstance(value, Sdk) and func[2] in self.sinks.kinds[value.kind].collects:
-                into = self.evaluator.collected.setdefault(value.origin, set())
-                for arg in [*call[2], *(v for _, v in call[3])]:
-                    into |= self.evaluator.value(ref, arg)
 
     def _framework_edges(self) -> None:
         for ref, scope in self.index.all_scopes():

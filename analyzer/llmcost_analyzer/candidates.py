@@ -6,7 +6,7 @@ item), or where it has the name of a function that is known to reach a model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from llmcost_analyzer import http, imported, shapes
@@ -14,7 +14,7 @@ from llmcost_analyzer import passing as known
 from llmcost_analyzer.classes import PROPERTIES, decorator_names
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
-from llmcost_analyzer.index import held, value_names
+from llmcost_analyzer.index import held
 from llmcost_analyzer.values import Ref
 
 _MAKERS: Final = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
@@ -22,7 +22,6 @@ _TELLING: Final = 6
 _FEW: Final = 2
 """A property is known by its name where it has this many letters and at most this many classes define it."""
 _VALUE: Final = "()"
-_IMPORTS: Final = ("module", "member")
 
 Call = tuple[Ref, Expr]
 
@@ -52,34 +51,27 @@ class Candidates:
     def of_values(self) -> Iterator[Call]:
         """Calls of variables, parameters and attributes, which may hold a function or a callable object."""
         shared = held(self._index)
-        names = {ref: value_names(scope) for ref, scope in self._index.all_scopes()}
-        local: set[str] = set().union(*names.values())
+        local: set[str] = set().union(*(scope.values for _, scope in self._index.all_scopes()))
         for name, calls in self._index.calls.items():
             if name in shared:
                 yield from calls
             elif name in local:
-                yield from ((ref, call) for ref, call in calls if self._is_local(ref, call, names))
+                yield from ((ref, call) for ref, call in calls if self._is_local(ref, call))
 
-    def _is_local(self, ref: Ref, call: Expr, names: Mapping[Ref, set[str]]) -> bool:
-        """Whether a call is that of a variable or parameter of the function, or of one around it. ``names`` are those
-        of each scope."""
+    def _is_local(self, ref: Ref, call: Expr) -> bool:
+        """Whether a call is that of a variable or parameter of the function, or of one around it."""
         if call[1][0] != "name":
             return False
         at: Ref | None = ref
         while at is not None:
-            if call[1][1] in names[at]:
+            if call[1][1] in self._index.files[at[0]].scopes[at[1]].values:
                 return True
             at = self._index.parent(at)
         return False
 
     def callable_objects(self) -> bool:
         """Whether the project imports an SDK whose objects are called themselves."""
-        return any(
-            expr is not None and expr[0] in _IMPORTS and self._sinks.makes_callables(expr[1])
-            for _, scope in self._index.all_scopes()
-            for exprs in scope.binds.values()
-            for expr in exprs
-        )
+        return any(self._sinks.makes_callables(root) for facts in self._index.files for root in facts.roots)
 
     def decorated(self) -> Iterator[Ref]:
         """Functions under a decorator that may make them requests."""
@@ -92,7 +84,7 @@ class Candidates:
         return self._request_names
 
     def _all_request_names(self) -> frozenset[str]:
-        names = imported.last_names(self._sinks, imported.roots(self._index)) | shapes.LAST_NAMES
+        names = imported.last_names(self._sinks, imported.roots(self._index, self._sinks)) | shapes.LAST_NAMES
         names |= set(http.UNKNOWN_SENDERS) | {path.rsplit(".", 1)[-1] for path in http.SENDERS}
         return names | {alias for name in names for alias in self._index.aliases.get(name, ())}
 
@@ -115,7 +107,7 @@ class Candidates:
         if len(scope.name) < _TELLING or scope.name in known.COMMON_NAMES or len(refs) > _FEW:
             return
         if all(decorator_names(self._index.scope(at)) & PROPERTIES for at in refs):
-            self._index.asked.add(("read", scope.name))
+            self._index.notes.current.add(("read", scope.name))
             yield from self._all_readers().get(scope.name, ())
 
     def _names(self, ref: Ref) -> set[str]:

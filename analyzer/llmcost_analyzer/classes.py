@@ -41,27 +41,44 @@ class Classes:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self._index = evaluator.index
-        self._bases: dict[Ref, tuple[list[Ref], list[str]]] = {}
+        self._bases: dict[Ref, tuple[tuple[str, str], list[Ref], tuple[str, ...]]] = {}
         self._subclasses: dict[Ref, list[Ref]] | None = None
         self._instance_sets: dict[Ref, dict[str, list[tuple[Ref, Expr | None]]]] = {}
 
+    @property
+    def known(self) -> bool:
+        """Whether it is found out what each class derives from."""
+        return self._subclasses is not None
+
     # --- hierarchy ----------------------------------------------------------------------------------------------
 
-    def bases(self, ref: Ref) -> tuple[list[Ref], list[str]]:
+    def bases(self, ref: Ref) -> tuple[list[Ref], tuple[str, ...]]:
         """The bases of a class: those of the project, and the paths of the external ones."""
         found = self._bases.get(ref)
         if found is None:
-            found = self._bases[ref] = ([], [])
-            outside = self._index.parent(ref) or ref
-            for base in self._index.scope(ref).bases:
-                for value in in_turn(self._evaluator.value(outside, base)):
-                    if isinstance(value, Class) and value.ref != ref:
-                        found[0].append(value.ref)
-                    elif isinstance(value, External):
-                        found[1].append(value.path.removesuffix("[]"))
-                    elif isinstance(value, Sdk):
-                        found[1].append(f"sdk:{value.kind}")
-        return found
+            key = f"bases:{self._index.place(ref)}"
+            places, paths = self._evaluator.answers.get(key, lambda: self._find_bases(ref), ((), ()))
+            found = ("answer", key), [self._index.at(place) for place in places], paths
+            if self.known:
+                self._bases[ref] = found
+        self._index.notes.current.add(found[0])
+        return found[1], found[2]
+
+    def _find_bases(self, ref: Ref) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The places of the bases in the project, and the paths of the others."""
+        self._index.look(ref)
+        places: dict[str, None] = {}
+        paths: list[str] = []
+        outside = self._index.parent(ref) or ref
+        for base in self._index.scope(ref).bases:
+            for value in in_turn(self._evaluator.value(outside, base)):
+                if isinstance(value, Class) and value.ref != ref:
+                    places[self._index.place(value.ref)] = None
+                elif isinstance(value, External):
+                    paths.append(value.path.removesuffix("[]"))
+                elif isinstance(value, Sdk):
+                    paths.append(f"sdk:{value.kind}")
+        return tuple(places), tuple(paths)
 
     def lineage(self, ref: Ref) -> list[Ref]:
         """A class and the classes of the project that it derives from, nearest first."""
@@ -78,26 +95,33 @@ class Classes:
         """Paths of all external classes that a class derives from."""
         return [path for at in self.lineage(ref) for path in self.bases(at)[1]]
 
+    def find(self) -> None:
+        """Find out what each class derives from. Until that is done no class has subclasses, no parameter a value."""
+        classes = [ref for ref, scope in self._index.all_scopes() if scope.kind == "class"]
+        for ref in classes:
+            self.bases(ref)
+        self._evaluator.answers.next_round()
+        found: dict[Ref, list[Ref]] = defaultdict(list)
+        self._subclasses = found
+        for ref in classes:
+            for base in self.lineage(ref)[1:]:
+                found[base].append(ref)
+        for ref in classes:
+            if _PROTOCOLS & set(self.bases(ref)[1]):
+                found[ref] += self._structural(ref)
+        places = {self._index.place(ref): [self._index.place(sub) for sub in subs] for ref, subs in found.items()}
+        self._evaluator.answers.facts("subclasses", places)
+
+    def _structural(self, ref: Ref) -> list[Ref]:
+        """Classes with all methods of a ``Protocol`` count as derived from it."""
+        methods = _methods(self._index.scope(ref))
+        fitting = [at for method in sorted(methods)[:1] for at in self._owners(method)]
+        return [at for at in fitting if at != ref and methods <= _methods(self._index.scope(at))]
+
     def subclasses(self, ref: Ref) -> list[Ref]:
         """All classes of the project that derive from a class."""
-        if self._subclasses is None:
-            self._subclasses = defaultdict(list)
-            for at, scope in self._index.all_scopes():
-                if scope.kind == "class":
-                    for base in self.lineage(at)[1:]:
-                        self._subclasses[base].append(at)
-            self._add_structural()
-        return self._subclasses.get(ref, [])[:_MOST_SUBCLASSES]
-
-    def _add_structural(self) -> None:
-        """A class with all methods of a ``Protocol`` counts as derived from it."""
-        if self._subclasses is None:
-            return
-        for ref, scope in self._index.all_scopes():
-            if scope.kind == "class" and _PROTOCOLS & set(self.bases(ref)[1]):
-                methods = _methods(scope)
-                fitting = [r for m in sorted(methods)[:1] for r in self._owners(m)]
-                self._subclasses[ref] += [r for r in fitting if r != ref and methods <= _methods(self._index.scope(r))]
+        self._index.notes.current.add(("subclasses", ref))
+        return (self._subclasses or {}).get(ref, [])[:_MOST_SUBCLASSES]
 
     def _owners(self, method: str) -> list[Ref]:
         parents = (self._index.parent(ref) for ref in self._index.defs.get(method, ()))
@@ -115,7 +139,7 @@ class Classes:
 
     def attribute(self, base: Instance | Class | Super, name: str) -> Values:
         """What an attribute of an instance, a class or ``super()`` may be."""
-        self._index.asked.add(("set", name))
+        self._index.notes.current.add(("set", name))
         key = ("attribute", base, name)
         return self._evaluator.kept(key, lambda: self._attribute(base, name))
 
@@ -229,7 +253,7 @@ class Classes:
         """An attribute that an external base class gives."""
         kind = self.sdk_base(base.ref)
         if kind is not None:
-            return self._evaluator.attribute(Sdk(kind, "", f"class:{base.ref}"), name)
+            return self._evaluator.attribute(Sdk(kind, "", f"class:{self._index.place(base.ref)}"), name)
         for path in self.external_bases(base.ref):
             if path not in known.PLAIN_BASES:
                 return frozenset((External(f"{path}().{name}"),))

@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from llmcost_analyzer import http, shapes
 from llmcost_analyzer import passing as known
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
+from llmcost_analyzer.imported import imports_sdk
 from llmcost_analyzer.values import Class, External, Function, Instance, Items, Ref, Sdk, Text, Value, in_turn
 
 _RECEIVERS: Final = (("name", "self"), ("name", "cls"))
@@ -65,6 +67,10 @@ def _telling_words(name: str) -> set[str]:
     return {part.lower() for part in parts} - _EMPTY_WORDS
 
 
+_Packed = tuple[tuple[tuple[str, str, str, bool], ...], tuple[str, ...]]
+_NO_EFFECTS: Final[_Packed] = ((), ())
+
+
 class EffectReader:
     """Works out the effects of calls."""
 
@@ -72,11 +78,23 @@ class EffectReader:
         self.evaluator = evaluator
         self.index = evaluator.index
         self.sinks = evaluator.sinks
-        self._families: dict[str, tuple[list[Ref], set[Ref]]] = {}
-        self._sdk_files = [self._imports_sdk(number) for number in range(len(self.index.files))]
+        self._collected: dict[str, set[Ref]] = {}
+        self._sdk_files: dict[int, bool] = {}
 
     def of(self, ref: Ref, call: Expr) -> Effects:
         """What a call does."""
+        key = f"call:{self.index.place_of_call(ref, call)}"
+        sites, runs = self.evaluator.answers.get(key, lambda: self._packed(ref, call), _NO_EFFECTS)
+        return Effects([Site(call[4], *site) for site in sites], {self.index.at(place) for place in runs})
+
+    def _packed(self, ref: Ref, call: Expr) -> _Packed:
+        """Effects without lines and numbers of scopes."""
+        self.index.look(ref)
+        found = self._work_out(ref, call)
+        sites = tuple((s.library, s.operation, s.model, s.inside) for s in found.sites)
+        return sites, tuple(self.index.place(at) for at in sorted(found.runs))
+
+    def _work_out(self, ref: Ref, call: Expr) -> Effects:
         out = Effects()
         values = self.evaluator.value(ref, call[1])
         for value in in_turn(values):
@@ -151,7 +169,7 @@ class EffectReader:
                 return
         kind = self.evaluator.classes.sdk_base(value.ref)
         if kind is not None:
-            self._call_sdk(ref, call, Sdk(kind, "", f"class:{value.ref}"), out)
+            self._call_sdk(ref, call, Sdk(kind, "", f"class:{self.index.place(value.ref)}"), out)
 
     def _call_external(self, ref: Ref, call: Expr, value: External, out: Effects) -> None:
         path = value.path
@@ -194,10 +212,31 @@ class EffectReader:
             out.sites.append(replace(self._site(ref, call, kind.library, operation), inside=kind.inside))
 
     def _collected_functions(self, value: Sdk) -> set[Ref]:
-        out: set[Ref] = set()
-        for item in in_turn(frozenset(self.evaluator.collected.get(value.origin, ()))):
-            out |= set(self._runnable(item))
-        return out
+        self.index.notes.current.add(("collected", value.origin))
+        return self._collected.get(value.origin, set())
+
+    def collect(self, calls: Iterable[tuple[Ref, Expr]]) -> None:
+        """Note the functions that calls hand to an object which runs them later: graph nodes, pipeline components."""
+        for ref, call in calls:
+            key = f"collect:{self.index.place_of_call(ref, call)}"
+            found = self.evaluator.answers.get(key, partial(self._handed_over, ref, call), ())
+            for origin, place in found:
+                self._collected.setdefault(origin, set()).add(self.index.at(place))
+        rows = {origin: sorted(map(self.index.place, refs)) for origin, refs in self._collected.items()}
+        self.evaluator.answers.facts("collected", rows)
+
+    def _handed_over(self, ref: Ref, call: Expr) -> tuple[tuple[str, str], ...]:
+        self.index.look(ref)
+        func = call[1]
+        if func is None or func[0] != "attr":
+            return ()
+        out: set[tuple[str, str]] = set()
+        for value in in_turn(self.evaluator.value(ref, func[1])):
+            if isinstance(value, Sdk) and func[2] in self.sinks.kinds[value.kind].collects:
+                for arg in [*call[2], *(v for _, v in call[3])]:
+                    for item in in_turn(self.evaluator.value(ref, arg)):
+                        out |= {(value.origin, self.index.place(at)) for at in self._runnable(item)}
+        return tuple(sorted(out))
 
     def _runnable(self, value: Value) -> Iterable[Ref]:
         """The functions that running a value means."""
@@ -228,7 +267,7 @@ class EffectReader:
     def _guess(self, ref: Ref, call: Expr, values: Iterable[Value], out: Effects) -> None:
         if not self._unknown(values):
             return
-        shape = shapes.by_shape(call, imports_sdk=self._sdk_files[ref[0]])
+        shape = shapes.by_shape(call, imports_sdk=self._imports_sdk(ref[0]))
         if shape is not None and not self._is_project_method(ref, call):
             out.sites.append(self._site(ref, call, "unknown", shape.operation))
             return
@@ -272,13 +311,16 @@ class EffectReader:
             return set()
         return set(found) if telling or self._called_like(func[1], next(iter(roots))) else set()
 
-    def _family(self, name: str) -> tuple[list[Ref], set[Ref]]:
+    def _family(self, name: str) -> tuple[frozenset[Ref], frozenset[Ref]]:
         """The methods with a name, and the furthest base classes that define it."""
-        if name not in self._families:
+
+        def work() -> tuple[frozenset[Ref], frozenset[Ref]]:
             found = [] if name.startswith("__") else self.index.defs.get(name, ())
             methods = [ref for ref in found if self._in_class(ref)]
-            self._families[name] = (methods, {self._root(ref, name) for ref in methods})
-        return self._families[name]
+            return frozenset(methods), frozenset(self._root(ref, name) for ref in methods)
+
+        found: tuple[frozenset[Ref], frozenset[Ref]] = self.evaluator.answers.solver.ask(("family", name), work)
+        return found
 
     def _root(self, ref: Ref, name: str) -> Ref:
         """The furthest base class that defines a method."""
@@ -303,12 +345,10 @@ class EffectReader:
         return Site(call[4], library, operation, model)
 
     def _imports_sdk(self, number: int) -> bool:
-        for scope in self.index.files[number].scopes:
-            for exprs in scope.binds.values():
-                for expr in exprs:
-                    if expr is not None and expr[0] in ("module", "member") and self.sinks.known_root(expr[1]):
-                        return True
-        return False
+        self.index.notes.current.add(("sdk", self.index.files[number].path))
+        if number not in self._sdk_files:
+            self._sdk_files[number] = imports_sdk(self.index.files[number], self.sinks)
+        return self._sdk_files[number]
 
     def _decorated_operation(self, ref: Ref) -> str | None:
         scope = self.index.scope(ref)

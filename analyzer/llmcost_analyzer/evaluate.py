@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Final
+from zlib import crc32
 
 from llmcost_analyzer import attributes, declared, parameters, results
+from llmcost_analyzer.answers import Answers, Kept
 from llmcost_analyzer.classes import Classes
 from llmcost_analyzer.containers import elements_of, merged
 from llmcost_analyzer.expressions import HANDLERS
 from llmcost_analyzer.facts import Expr, Param, Scope
 from llmcost_analyzer.index import Index
 from llmcost_analyzer.sinks import Sinks
+from llmcost_analyzer.solve import DEPTH
 from llmcost_analyzer.values import (
     NOTHING,
     Class,
@@ -33,11 +36,8 @@ from llmcost_analyzer.values import (
     in_turn,
 )
 
-_DEPTH: Final = 100
-"""How far a value is followed. Chains of 60 are usual in a large project, and what is cut off here may stay unknown for
-all who ask later. Beyond 100, code that goes round in circles costs several times as much and nothing more is found."""
-FRAMES: Final = 40 * _DEPTH
-"""Python's limit of recursion for that."""
+FRAMES: Final = 50 * DEPTH
+"""Python's limit of recursion that this takes."""
 _MOST_VALUES: Final = 24
 """A name with more values than this is a general container; the first ones stand for it."""
 
@@ -51,22 +51,20 @@ def _usefulness(value: Value) -> tuple[int, Ref, str]:
     return rank, *in_order(value)
 
 
+def _fewer(values: Values) -> Values:
+    """The values, the most useful ones where there are many."""
+    return values if len(values) <= _MOST_VALUES else frozenset(sorted(values, key=_usefulness)[:_MOST_VALUES])
+
+
 class Evaluator:
     """Answers questions about expressions; every answer is kept."""
 
-    def __init__(self, index: Index, sinks: Sinks) -> None:
+    def __init__(self, index: Index, sinks: Sinks, before: Kept | None = None) -> None:
         self.index = index
         self.sinks = sinks
+        self.answers = Answers(index, before)
         self.classes = Classes(self)
-        self.collected: dict[str, set[Value]] = {}
         self.origins: dict[str, tuple[Ref, Expr]] = {}
-        self._origin_of: dict[int, str] = {}
-        self._memo: dict[object, Values] = {}
-        self._before: dict[object, Values] = {}
-        self._provisional: set[object] = set()
-        self._open: set[object] = set()
-        self._depth = 0
-        self.rests_on_open = False
 
     # --- asking -------------------------------------------------------------------------------------------------
 
@@ -92,45 +90,15 @@ class Evaluator:
         return frozenset(out)
 
     def kept(self, key: object, work: Callable[[], Values]) -> Values:
-        """Compute once a pass.
-
-        A question that is asked while it is being answered gets the answer of the pass before; all that rests on such
-        an answer is computed again in the next pass.
-        """
-        found = self._memo.get(key)
-        if found is not None:
-            self.rests_on_open = self.rests_on_open or key in self._provisional
-            return found
-        if key in self._open or self._depth > _DEPTH:
-            self.rests_on_open = True
-            return self._before.get(key, NOTHING)
-        outer, self.rests_on_open = self.rests_on_open, False
-        self._open.add(key)
-        self._depth += 1
-        try:
-            answer = work()
-        finally:
-            self._depth -= 1
-            self._open.discard(key)
-        if len(answer) > _MOST_VALUES:
-            answer = frozenset(sorted(answer, key=_usefulness)[:_MOST_VALUES])
-        self._memo[key] = answer
-        if self.rests_on_open:
-            self._provisional.add(key)
-        self.rests_on_open = self.rests_on_open or outer
+        """The answer to a question; it is worked out once."""
+        answer: Values = self.answers.solver.ask(key, lambda: _fewer(work()))
         return answer
-
-    def next_pass(self) -> None:
-        """Forget what rested on an answer that was not there yet; the forgotten answers stand in where needed."""
-        self._before = self._memo
-        self._memo = {key: value for key, value in self._before.items() if key not in self._provisional}
-        self._provisional = set()
 
     # --- names --------------------------------------------------------------------------------------------------
 
     def name(self, ref: Ref, name: str) -> Values:
         """What a name stands for in a scope."""
-        self.index.asked.add(("bind", name))
+        self.index.notes.current.add(("bind", name))
         return self.kept((ref, name), lambda: self._name(ref, name))
 
     def _name(self, ref: Ref, name: str) -> Values:
@@ -166,7 +134,7 @@ class Evaluator:
     def global_name(self, file: int, name: str) -> Values:
         """What a name stands for at the top level of a file; nothing where it is not bound there."""
         ref = (file, 0)
-        self.index.asked.add(("bind", name))
+        self.index.notes.current.add(("bind", name))
 
         def work() -> Values:
             found = self._bound(ref, self.index.scope(ref), name)
@@ -229,6 +197,8 @@ class Evaluator:
 
     def origin(self, ref: Ref, expr: Expr) -> str:
         """A name for the place where an object is made."""
-        origin = self._origin_of.setdefault(id(expr), f"{len(self._origin_of):07d}")
+        calls = self.index.files[ref[0]].scopes[ref[1]].calls
+        at = next((at for at, call in enumerate(calls) if call is expr), None)
+        origin = f"{self.index.place(ref)}:{crc32(repr(expr).encode()) if at is None else at}"
         self.origins[origin] = (ref, expr)
         return origin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -23,12 +24,14 @@ from llmcost_analyzer.values import (
     Values,
     in_order,
     in_turn,
+    longer,
 )
 
 if TYPE_CHECKING:
     from llmcost_analyzer.evaluate import Evaluator
 
 _MOST_TEXTS: Final = 6
+_UNKNOWN_PARTS: Final = re.compile(f"{UNKNOWN_PART}+")
 
 
 def _attr(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
@@ -53,13 +56,14 @@ def _item(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
             out |= by_key(base, key)
         elif isinstance(base, External):
             named = evaluator.attribute(base, str(key[1])) if key is not None and key[0] == "text" else NOTHING
-            out |= named or {External(base.path + "[]")}
+            out |= named or {External(longer(base.path, "[]"))}
         elif isinstance(base, Class):
             out.add(base)
         elif isinstance(base, Instance):
             out |= evaluator.method_result(base, "__getitem__")
         elif isinstance(base, Sdk):
-            out.add(Sdk(base.kind, f"{base.path}[]", base.origin))
+            kind = evaluator.sinks.kinds[base.kind]
+            out.add(Sdk(base.kind, kind.longer(base.path, "[]"), base.origin))
     return frozenset(out)
 
 
@@ -94,7 +98,7 @@ def _join(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
     for part in expr[1]:
         found = sorted(v.text for v in evaluator.value(ref, part) if isinstance(v, Text)) or [UNKNOWN_PART]
         texts = [head + tail for head in texts for tail in found[:_MOST_TEXTS]][:_MOST_TEXTS]
-    return frozenset(Text(text) for text in texts)
+    return frozenset(Text(_UNKNOWN_PARTS.sub(UNKNOWN_PART, text)) for text in texts)
 
 
 def _pipe(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:

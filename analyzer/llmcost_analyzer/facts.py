@@ -7,6 +7,7 @@ nor text is ``None``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -24,6 +25,9 @@ Expr = tuple[Any, ...]
 """
 
 ScopeKind = Literal["module", "function", "lambda", "class"]
+
+_NO_VALUES: Final = frozenset({"def", "class", "module", "member"})
+_IMPORTS: Final = frozenset({"module", "member"})
 
 MAX_TEXT: Final = 4000
 """Longest text constant that is kept, in characters; the head of a prompt says what it is for."""
@@ -53,6 +57,7 @@ class Scope:
         calls: every call of this body, comprehensions included, nested functions not.
         reads: names of attributes that are read, for properties.
         texts: text constants of the body, docstring left out.
+        values: names of variables and parameters, which may hold something callable.
     """
 
     index: int
@@ -78,17 +83,44 @@ class Scope:
     reads: set[str] = field(default_factory=set)
     texts: list[str] = field(default_factory=list)
     outer_names: set[str] = field(default_factory=set)
+    values: set[str] = field(default_factory=set)
     stub: bool = False
 
 
 @dataclass(slots=True)
 class FileFacts:
-    """All scopes of a file; ``scopes[0]`` is the module. ``stars`` are the modules of ``from m import *``."""
+    """All scopes of a file; ``scopes[0]`` is the module.
+
+    Attributes:
+        stars: the modules of ``from m import *``.
+        roots: first parts of all modules that are imported.
+    """
 
     path: str
     scopes: list[Scope]
     stars: list[str] = field(default_factory=list)
     lines: int = 0
+    roots: set[str] = field(default_factory=set)
+
+
+def value_names(scope: Scope) -> set[str]:
+    """Names of variables and parameters of a scope, which may hold something callable."""
+    names = {param.name for param in scope.params}
+    for name, exprs in scope.binds.items():
+        if any(expr is not None and expr[0] not in _NO_VALUES for expr in exprs):
+            names.add(name)
+    return names
+
+
+def imported_modules(scope: Scope) -> Iterator[str]:
+    """The modules that a scope imports, or imports from."""
+    for exprs in scope.binds.values():
+        yield from (expr[1] for expr in exprs if expr is not None and expr[0] in _IMPORTS)
+
+
+def first_part(module: str) -> str:
+    """``a`` of ``a.b.c``."""
+    return module.split(".", maxsplit=1)[0]
 
 
 def callee_name(func: Expr | None) -> str:

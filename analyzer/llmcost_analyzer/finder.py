@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from llmcost_analyzer.deep import deep_recursion
-from llmcost_analyzer.downlevel import downlevel
-from llmcost_analyzer.facts import Expr, FileFacts, Param, Scope, ScopeKind
+from llmcost_analyzer.facts import Expr, FileFacts, Param, Scope, ScopeKind, first_part, imported_modules, value_names
 from llmcost_analyzer.reading import ExpressionReader
 
 _FRAMES: Final = 6000
@@ -31,6 +30,8 @@ def parse(source: str) -> ast.Module:
         try:
             return ast.parse(source)
         except SyntaxError:
+            from llmcost_analyzer.downlevel import downlevel  # LibCST takes a while to import, and is seldom needed
+
             older = downlevel(source)
             if older is None:
                 raise
@@ -66,6 +67,10 @@ class _Reader(ExpressionReader):
         scope = self._open("module", "<module>", None, 1, 1, lines)
         scope.docstring = ast.get_docstring(tree, clean=False) or ""
         self._body(tree.body, scope)
+        self.facts.roots.update(map(first_part, self.facts.stars))
+        for scope in self.facts.scopes:
+            scope.values = value_names(scope)
+            self.facts.roots.update(map(first_part, imported_modules(scope)))
 
     def _open(self, kind: ScopeKind, name: str, parent: Scope | None, line: int, first: int, end: int) -> Scope:
         prefix = "" if parent is None or parent.kind == "module" else f"{parent.qualname}."

@@ -10,31 +10,38 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from llmcost_analyzer import passing as known
-from llmcost_analyzer.facts import Scope
+from llmcost_analyzer.facts import FileFacts, Scope, first_part
 from llmcost_analyzer.index import Index
 from llmcost_analyzer.sinks import Kind, Sinks
 
-_IMPORTS: Final = ("module", "member")
 _IMPORTERS: Final = tuple(path.rsplit(".", 1) for path in known.RESULTS["imported"])
 """Module and name of the functions that import by a text."""
 
 
-def roots(index: Index) -> set[str]:
-    """First parts of all modules that are imported; of all texts too, where modules are imported by their name."""
-    names = {_root(module) for facts in index.files for module in facts.stars}
-    names |= {_root(module) for _, scope in index.all_scopes() for module in _modules(scope)}
-    if any(_root(module) in names or name in index.calls for module, name in _IMPORTERS):
-        names |= {_root(text) for _, scope in index.all_scopes() for text in _texts(scope)}
-    return names
+def roots(index: Index, sinks: Sinks) -> set[str]:
+    """First parts of all modules that are imported; of texts that name an SDK too, where modules are imported so."""
+    names = _imported_roots(index)
+    return names.union(*(named_sdks(facts, sinks) for facts in index.files)) if by_text(index) else names
 
 
-def _root(module: str) -> str:
-    return module.split(".", maxsplit=1)[0]
+def _imported_roots(index: Index) -> set[str]:
+    return set().union(*(facts.roots for facts in index.files))
 
 
-def _modules(scope: Scope) -> Iterator[str]:
-    for exprs in scope.binds.values():
-        yield from (expr[1] for expr in exprs if expr is not None and expr[0] in _IMPORTS)
+def by_text(index: Index) -> bool:
+    """Whether a project may import modules by their name in a text."""
+    names = _imported_roots(index)
+    return any(first_part(module) in names or name in index.calls for module, name in _IMPORTERS)
+
+
+def named_sdks(facts: FileFacts, sinks: Sinks) -> set[str]:
+    """SDKs of the table that the texts of a file name."""
+    return {root for scope in facts.scopes for text in _texts(scope) if sinks.known_root(root := first_part(text))}
+
+
+def imports_sdk(facts: FileFacts, sinks: Sinks) -> bool:
+    """Whether a file imports an SDK of the table."""
+    return any(map(sinks.known_root, facts.roots))
 
 
 def _texts(scope: Scope) -> Iterator[str]:
@@ -74,7 +81,7 @@ def _kinds(sinks: Sinks, imported: set[str]) -> Iterable[Kind]:
 
 def _matches(path: str, imported: set[str]) -> bool:
     """Whether the first part of a path of the table, which may be a pattern, is imported."""
-    root = _root(path)
+    root = first_part(path)
     if "*" not in root:
         return root in imported
     head = root.split("*")[0]

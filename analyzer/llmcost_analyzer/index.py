@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from llmcost_analyzer.facts import Expr, FileFacts, Scope, callee_name
+from llmcost_analyzer.solve import Notes
 from llmcost_analyzer.values import Ref
 
 _PYTHON: Final = (".py", ".ipynb")
@@ -15,22 +16,22 @@ _AROUND: Final = 1000
 """Score of folders around the importer."""
 
 
-_NO_VALUES: Final = frozenset({"def", "class", "module", "member"})
-
-
 _Row = TypeVar("_Row")
+
+Input = tuple[str, str]
+"""Something that answers rest on: a table and a name in it, or ``scope`` and the place of a scope."""
 
 
 class Table(dict[str, _Row]):
     """Rows by name; every name that is asked for is noted, with the name of the table."""
 
-    def __init__(self, table: str, rows: dict[str, _Row], asked: set[tuple[str, str]]) -> None:
+    def __init__(self, table: str, rows: dict[str, _Row], notes: Notes) -> None:
         super().__init__(rows)
-        self._table, self._asked = table, asked
+        self._table, self._notes = table, notes
 
     def get(self, name: str, default: Any = None) -> Any:
         """The rows of a name."""
-        self._asked.add((self._table, name))
+        self._notes.current.add((self._table, name))
         return super().get(name, default)
 
 
@@ -38,14 +39,12 @@ class Index:
     """Look-ups over the facts of all files.
 
     Attributes:
-        asked: names that were looked up, each with what it was looked up as.
-        visited: functions and classes that were looked into. What a result rests on is told by the two.
+        notes: the names that are looked up, each with what it is looked up as, and the scopes that are looked into.
     """
 
     def __init__(self, files: Sequence[FileFacts]) -> None:
         self.files = files
-        self.asked: set[tuple[str, str]] = set()
-        self.visited: set[Ref] = set()
+        self.notes = Notes()
         self.defs: dict[str, list[Ref]] = defaultdict(list)
         self.calls: dict[str, list[tuple[Ref, Expr]]] = defaultdict(list)
         self.passed: dict[str, list[tuple[Ref, Expr, int]]] = defaultdict(list)
@@ -54,19 +53,60 @@ class Index:
         self.made_as: dict[str, set[str]] = defaultdict(set)
         self._tails: dict[str, list[int]] = defaultdict(list)
         self._packages: set[str] = set()
+        self._keys: dict[int, list[str]] = {}
+        self._places: dict[int, dict[str, int]] = {}
+        self._numbers = {facts.path: number for number, facts in enumerate(files)}
+        self._calls: dict[Ref, dict[int, int]] = {}
         for number, facts in enumerate(files):
             self._add_file(number, facts)
-        self.defs = Table("def", self.defs, self.asked)
-        self.calls = Table("call", self.calls, self.asked)
-        self.passed = Table("passed", self.passed, self.asked)
-        self.attributes = Table("set", self.attributes, self.asked)
-        self.made_as = Table("made", self.made_as, self.asked)
+        self.defs = Table("def", self.defs, self.notes)
+        self.calls = Table("call", self.calls, self.notes)
+        self.passed = Table("passed", self.passed, self.notes)
+        self.attributes = Table("set", self.attributes, self.notes)
+        self.made_as = Table("made", self.made_as, self.notes)
 
     def scope(self, ref: Ref) -> Scope:
         """The facts of a scope."""
         if ref[1]:
-            self.visited.add(ref)
+            self.notes.current.add(ref)
         return self.files[ref[0]].scopes[ref[1]]
+
+    def place(self, ref: Ref) -> str:
+        """A name for a scope that does not change when lines are added or other functions come."""
+        return f"{self.files[ref[0]].path}|{self.keys(ref[0])[ref[1]]}"
+
+    def at(self, place: str) -> Ref:
+        """The scope with a place."""
+        path, _, key = place.rpartition("|")
+        file = self._numbers[path]
+        if file not in self._places:
+            self._places[file] = {name: at for at, name in enumerate(self.keys(file))}
+        return file, self._places[file][key]
+
+    def place_of_call(self, ref: Ref, call: Expr) -> str:
+        """A name for a call: the place of its scope, and which of the calls there."""
+        numbers = self._calls.get(ref)
+        if numbers is None:
+            calls = self.files[ref[0]].scopes[ref[1]].calls
+            numbers = self._calls[ref] = {id(item): at for at, item in enumerate(calls)}
+        return f"{self.place(ref)}:{numbers[id(call)]}"
+
+    def named(self, item: tuple[Any, Any]) -> Input:
+        """Something that was noted, with scopes by their place."""
+        if isinstance(item[0], int):
+            return "scope", self.place(item)
+        return item[0], self.place(item[1]) if isinstance(item[1], tuple) else item[1]
+
+    def look(self, ref: Ref) -> None:
+        """Note that all of a scope counts, of a module too."""
+        self.notes.current.add(ref)
+
+    def keys(self, file: int) -> list[str]:
+        """Names of the scopes of a file, all different."""
+        found = self._keys.get(file)
+        if found is None:
+            found = self._keys[file] = scope_keys(self.files[file])
+        return found
 
     def parent(self, ref: Ref) -> Ref | None:
         """The scope around, None for a module."""
@@ -174,16 +214,18 @@ def module_parts(path: str) -> list[str]:
     return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
 
 
-def value_names(scope: Scope) -> set[str]:
-    """Names of variables and parameters of a scope, which may hold something callable."""
-    names = {param.name for param in scope.params}
-    for name, exprs in scope.binds.items():
-        if any(expr is not None and expr[0] not in _NO_VALUES for expr in exprs):
-            names.add(name)
-    return names
+def scope_keys(facts: FileFacts) -> list[str]:
+    """Name, kind, and which of those with the same name, of each scope."""
+    count: Counter[str] = Counter()
+    out: list[str] = []
+    for scope in facts.scopes:
+        name = f"{scope.qualname}:{scope.kind}"
+        out.append(f"{name}:{count[name]}")
+        count[name] += 1
+    return out
 
 
 def held(index: Index) -> set[str]:
     """Names under which a value can be had from elsewhere: attributes, and variables of modules and classes."""
     tops = (scope for _, scope in index.all_scopes() if scope.kind in ("module", "class"))
-    return set(index.attributes).union(*(value_names(scope) for scope in tops))
+    return set(index.attributes).union(*(scope.values for scope in tops))

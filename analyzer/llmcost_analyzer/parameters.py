@@ -34,7 +34,7 @@ def values(evaluator: Evaluator, ref: Ref, param: Param) -> Values:
     outside = evaluator.index.parent(ref) or ref
     annotated = declared.annotated(evaluator, ref, param.annotation) if param.annotation is not None else NOTHING
     out = set(annotated) | evaluator.value(outside, param.default)
-    if not any(isinstance(v, (Instance, Sdk)) for v in annotated):
+    if evaluator.classes.known and not any(isinstance(v, (Instance, Sdk)) for v in annotated):
         for value in _passed(evaluator, ref, param):
             out |= value
     return frozenset((Items(frozenset(out)),)) if param.star else frozenset(out)

@@ -22,6 +22,7 @@ from llmcost_analyzer.values import (
     Text,
     Value,
     Values,
+    longer,
 )
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ def _external_result(evaluator: Evaluator, ref: Ref, func: External, call: Expr)
     if kind is not None:
         return frozenset((Sdk(kind, "", evaluator.origin(ref, call)),))
     if path.rsplit(".", 1)[-1] in known.GIVE_FIRST_ARGUMENT:
-        return evaluator.union(ref, call[2][:1]) or frozenset((External(path + "()"),))
-    return frozenset((External(_short(path + "()")),))
+        return evaluator.union(ref, call[2][:1]) or frozenset((External(longer(path, "()")),))
+    return frozenset((External(_short(longer(path, "()"))),))
 
 
 def _sdk_result(evaluator: Evaluator, ref: Ref, func: Sdk, call: Expr) -> Values:
     kind = evaluator.sinks.kinds[func.kind]
-    path = func.path + "()"
+    path = kind.longer(func.path, "()")
     if path in kind.same:
         return frozenset((Sdk(func.kind, "", func.origin),))
     if path in kind.gives:

@@ -7,11 +7,12 @@ import hashlib
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from llmcost_analyzer import sinks
+from llmcost_analyzer.again import Changed, answers_since, changes_since, keep_answers, moved_result
 from llmcost_analyzer.cache import Cache, fingerprint
 from llmcost_analyzer.callgraph import CallGraph, Node
 from llmcost_analyzer.deep import deep_recursion
@@ -24,7 +25,6 @@ from llmcost_analyzer.labelers.assign import assign
 from llmcost_analyzer.labelers.choose import Choice as Label
 from llmcost_analyzer.project import Choice, Skipped, Source, find_sources, read_text
 from llmcost_analyzer.reader import facts_of, read_one
-from llmcost_analyzer.reuse import Rests, moved
 from llmcost_analyzer.values import Ref
 from llmcost_analyzer.workers import read_all
 
@@ -32,8 +32,6 @@ FOLDER: Final = ".llmcost"
 _INLINE: Final = 300
 """Up to this many new files are read in this process; starting others takes longer."""
 _MOST_PROCESSES: Final = 8
-_MOST_CHANGED: Final = 50
-"""With more changed files than this the graph is built anew without a look at the changes."""
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how far it is, and of how many."""
@@ -67,7 +65,14 @@ def scan(root: Path, options: Options = Options(), progress: Progress = _silent)
         if kept is not None and kept[0] == print_now and isinstance(kept[1], Scan):
             kept[1].read = 0
             return kept[1]
-        result = _reused(sources, cache, kept) or _scan(sources, cache, options, progress)
+        changes = changes_since(sources, cache, kept)
+        result = _moved(kept[1], changes, sources, cache) if kept is not None else None
+        if result is None:
+            files = _read(sources, cache, options, progress)
+            progress("resolving", 0, 1)
+            with deep_recursion(FRAMES):
+                result = _resolved(files, changes, sources, cache)
+            progress("resolving", 1, 1)
         cache.keep("scan", (print_now, result))
         return result
     finally:
@@ -76,35 +81,26 @@ def scan(root: Path, options: Options = Options(), progress: Progress = _silent)
             gc.enable()
 
 
-def _reused(sources: Sequence[Source], cache: Cache, kept: tuple[str, Scan] | None) -> Scan | None:
-    """The last result, where few files changed and none of the changes can matter to more than lines."""
-    changed = cache.changed(sources)
-    rests: Rests | None = cache.kept("rests")
-    if kept is None or rests is None or not changed or len(changed) > _MOST_CHANGED:
-        return None
-    stored = {source.path: cache.stored(source.path) for source in changed}
-    before = [
-        replace(s, size=stored[s.path][0], mtime_ns=stored[s.path][1]) if s.path in stored else s for s in sources
-    ]
-    if fingerprint(before) != kept[0]:
-        return None  # the facts are of a scan that did not come to its end
-    result, rows = kept[1], []
-    for source in changed:
-        old, new = pickle.loads(stored[source.path][2]), facts_of(source)  # noqa: S301 - our own
-        if isinstance(old, Skipped) or isinstance(new, Skipped):
-            return None
-        entries = moved(result, rests, old, new)
-        if entries is None:
-            return None
-        result = replace(result, entries=entries, lines=result.lines + new.lines - old.lines, read=len(changed))
-        rows.append((source, pickle.dumps(new, protocol=5)))
-    _add_hashes(result.entries, {source.path: source for source in sources}, cache)
-    cache.store(rows, [source.path for source in sources])
-    cache.keep("rests", rests)
+def _moved(last: Scan, changes: Sequence[Changed], sources: Sequence[Source], cache: Cache) -> Scan | None:
+    """The last result, where none of the changes can matter to more than lines."""
+    result = moved_result(last, changes, cache)
+    if result is not None:
+        _add_hashes(result.entries, {source.path: source for source in sources}, cache)
+        rows = [(item.source, pickle.dumps(item.new, protocol=5)) for item in changes]
+        cache.store(rows, [source.path for source in sources])
     return result
 
 
-def _scan(sources: Sequence[Source], cache: Cache, options: Options, progress: Progress) -> Scan:
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What was read: facts, files that were skipped, and how many were read anew."""
+
+    facts: list[FileFacts]
+    skipped: list[Skipped]
+    fresh: int
+
+
+def _read(sources: Sequence[Source], cache: Cache, options: Options, progress: Progress) -> _Files:
     known = cache.known(sources)
     fresh = [source for source in sources if source.path not in known]
     made: dict[str, bytes] = {}
@@ -112,16 +108,14 @@ def _scan(sources: Sequence[Source], cache: Cache, options: Options, progress: P
         made[source.path] = data
         progress("reading", done, len(fresh))
     cache.store([(source, made[source.path]) for source in fresh], [source.path for source in sources])
-    facts: list[FileFacts] = []
-    skipped: list[Skipped] = []
+    out = _Files([], [], len(fresh))
     for source in sources:
         item = pickle.loads(made.get(source.path) or known[source.path])  # noqa: S301 - our own
-        (facts if isinstance(item, FileFacts) else skipped).append(item)
-    progress("resolving", 0, 1)
-    with deep_recursion(FRAMES):
-        entries = _entries(facts, {source.path: source for source in sources}, cache)
-    progress("resolving", 1, 1)
-    return Scan(entries, skipped, len(facts), sum(item.lines for item in facts), len(fresh))
+        if isinstance(item, FileFacts):
+            out.facts.append(item)
+        else:
+            out.skipped.append(item)
+    return out
 
 
 def _read_all(sources: Sequence[Source], options: Options) -> Iterator[tuple[Source, bytes]]:
@@ -134,17 +128,21 @@ def _read_all(sources: Sequence[Source], options: Options) -> Iterator[tuple[Sou
 # --- entries ----------------------------------------------------------------------------------------------------
 
 
-def _entries(facts: Sequence[FileFacts], sources: Mapping[str, Source], cache: Cache) -> list[Entry]:
-    graph = CallGraph(Index(facts), sinks.load())
+def _resolved(files: _Files, changes: Sequence[Changed], sources: Sequence[Source], cache: Cache) -> Scan:
+    """The call graph over all facts, with the answers of the last scan that still hold."""
+    before, changed = answers_since(changes, files.facts, cache)
+    graph = CallGraph(Index(files.facts), sinks.load(), before)
+    graph.evaluator.answers.change(changed)
     nodes = graph.build()
     chosen = cache.kept("labels") or {}
     labels, used = assign(graph, nodes, chosen)
-    cache.keep("rests", graph.rests())
     if used.keys() != chosen.keys():
         cache.keep("labels", used)
+    keep_answers(graph, cache)
     entries = [_entry(graph, node, labels) for _, node in sorted(nodes.items())]
-    _add_hashes(entries, sources, cache)
-    return sorted(_one_each(entries), key=lambda e: e.key)
+    _add_hashes(entries, {source.path: source for source in sources}, cache)
+    entries = sorted(_one_each(entries), key=lambda e: e.key)
+    return Scan(entries, files.skipped, len(files.facts), sum(item.lines for item in files.facts), files.fresh)
 
 
 def _entry(graph: CallGraph, node: Node, labels: Mapping[Ref, Label]) -> Entry:

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 CONSTRUCTORS: Final = re.compile(r"^(from_\w+|create|build|load|get_\w+|new|__init__|init|using|a?create_\w+)$")
 """Class methods that give an instance of their class."""
+_MOST_STEPS: Final = 4
+_STEP: Final = re.compile(r"\.|\(\)|\[\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,12 @@ class Kind:
     collects: frozenset[str] = frozenset()
     runs: frozenset[str] = frozenset()
     inside: bool = False
+    leads: frozenset[str] = frozenset()
+    """Beginnings of all paths above."""
+
+    def longer(self, path: str, step: str) -> str:
+        """A path with one more step; what leads nowhere (the parts of an answer) is not followed far."""
+        return path + step if path in self.leads or len(_STEP.findall(path)) < _MOST_STEPS else path
 
     def normal(self, path: str) -> str:
         """The path without parts that change nothing."""
@@ -190,7 +198,12 @@ def _kind(name: str, rows: Mapping[str, Mapping[str, Any]]) -> Kind:
         frozenset(row.get("collects", ())),
         frozenset(row.get("runs", ())),
         bool(row.get("inside")),
+        _leads([*calls, *gives, *same, *row.get("collects", ()), *row.get("runs", ())]),
     )
+
+
+def _leads(paths: Iterable[str]) -> frozenset[str]:
+    return frozenset(path[: step.start()] for path in paths for step in _STEP.finditer(path))
 
 
 def _add_all(names: _Names, patterns: Iterable[str], value: str) -> None:

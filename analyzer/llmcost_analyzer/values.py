@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 Ref = tuple[int, int]
 """A scope of the project: number of the file, number of the scope in it."""
+
+_DEEPEST: Final = 3
+"""Containers in each other."""
+_STEPS: Final = (".", "(", "[")
+_MOST_STEPS: Final = 8
+"""Attributes, calls and items in an access path; those that the tables name are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +79,21 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A container with these values; ``keys`` where they are known texts, one for each value."""
+    """A container with these values; ``keys`` where they are known texts, one for each value.
+
+    Containers in each other have an end: ``rows = [rows]`` holds ever deeper ones.
+    """
 
     values: frozenset[Value]
     keys: tuple[tuple[str, Value], ...] = ()
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        values = frozenset(value for value in self.values if _depth(value) < _DEEPEST)
+        if len(values) < len(self.values):
+            object.__setattr__(self, "values", values)
+            object.__setattr__(self, "keys", tuple(pair for pair in self.keys if pair[1] in values))
+        object.__setattr__(self, "depth", 1 + max(map(_depth, values), default=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +107,21 @@ class Method:
 Value = External | Sdk | Module | Function | Class | Instance | Super | Text | Items | Method
 Values = frozenset[Value]
 
+
+def _depth(value: Value) -> int:
+    """How many containers are in each other."""
+    if isinstance(value, Method):
+        value = value.owner
+    return value.depth if isinstance(value, Items) else 0
+
+
 NOTHING: Values = frozenset()
 UNKNOWN_PART = "\0"
+
+
+def longer(path: str, step: str) -> str:
+    """An access path with one more step; a long one (``rows.iloc[0].iloc[0]``, in circles) has an end."""
+    return path if sum(map(path.count, _STEPS)) >= _MOST_STEPS else path + step
 
 
 def in_order(value: Value) -> tuple[Ref, str]:

@@ -7,8 +7,11 @@ import pytest
 from analyzer_projects import write
 
 from llmcost_analyzer import scanner
+from llmcost_analyzer.effects import EffectReader, Effects
 from llmcost_analyzer.entries import Entry
+from llmcost_analyzer.facts import Expr
 from llmcost_analyzer.scanner import Options, scan
+from llmcost_analyzer.values import Ref
 
 PROJECT = {
     "llm.py": """from openai import OpenAI
@@ -74,13 +77,24 @@ LINES = (
     "import threading\ndef start():\n    threading.Thread(target=clip).start()",
     "def clip(value):\n    from llm import client\n    return client.responses.create(input=value)",
     "later = [lambda: ask('x')]",
+    "import decimal",
+    "print(clip(2))",
+    "class Other(dict):\n    def load(self):\n        return self.get('x')",
+    "class Store(Other):\n    pass",
+    "def total(rows):\n    return rows",
+    "from store import *",
+    "import importlib\nmodule = importlib.import_module('openai')",
+    "def texts():\n    return ['anthropic', 'cohere']",
+    "hooks = {'ask': summarize}\ndef later(name):\n    return hooks[name]('x')",
 )
 
 
 def edit(text: str, chance: random.Random) -> str:
-    """One line, function or class put between two others at the top level, or one line taken out."""
+    """One line, function or class put between two others at the top level, taken out, or moved."""
     blocks = text.split("\n\n\n")
-    if chance.random() < 0.2 and len(blocks) > 1:
+    if chance.random() < 0.15:
+        chance.shuffle(blocks)
+    elif chance.random() < 0.2 and len(blocks) > 1:
         blocks.pop(chance.randrange(1, len(blocks)))
     elif chance.random() < 0.3:
         return text.replace("    return ", chance.choice(["    print(1)\n    return ", "    x = 2\n    return "]), 1)
@@ -125,6 +139,47 @@ def test_a_change_that_touches_nothing_builds_no_graph(
     cold = scan(tmp_path, Options(cache=False))
     monkeypatch.delattr(scanner, "CallGraph")
     assert plain(scan(tmp_path).entries) == plain(cold.entries)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import decimal\n", "print(len('x'))\n", "def new(row):\n    return store(row)\n", "class New:\n    size = 3\n"],
+    ids=["an import", "a call", "a function that calls", "a class"],
+)
+def test_what_rests_on_nothing_that_changed_is_not_worked_out_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    write(tmp_path, PROJECT)
+    scan(tmp_path)
+    path = tmp_path / "store.py"
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+    cold = scan(tmp_path, Options(cache=False))
+    worked: set[str] = set()
+    work_out = EffectReader._work_out
+
+    def noted(reader: EffectReader, ref: Ref, call: Expr) -> Effects:
+        worked.add(reader.index.files[ref[0]].path)
+        return work_out(reader, ref, call)
+
+    monkeypatch.setattr(EffectReader, "_work_out", noted)
+    assert plain(scan(tmp_path).entries) == plain(cold.entries)
+    assert worked <= {"store.py"}
+
+
+def test_a_text_that_names_an_sdk_counts_where_modules_are_imported_by_a_text(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "llm.py": "import importlib\n\n\ndef load(name):\n    return importlib.import_module(name)\n",
+            "names.py": "def unused():\n    return ['nothing']\n",
+            "use.py": "from llm import load\nclient = load(NAME)\n\n\ndef go(x):\n    return client.rerank(x)\n",
+        },
+    )
+    scan(tmp_path)
+    path = tmp_path / "names.py"
+    for text in ("voyageai", "cohere.ClientV2", "nothing"):
+        path.write_text(f"def unused():\n    return ['{text}']\n", encoding="utf-8")
+        assert plain(scan(tmp_path).entries) == plain(scan(tmp_path, Options(cache=False)).entries)
 
 
 def test_a_change_that_matters_builds_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

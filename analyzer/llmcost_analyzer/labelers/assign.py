@@ -31,11 +31,21 @@ def assign(
     used: dict[bytes, Choice] = {}
     for ref in sorted(nodes, key=lambda r: (nodes[r].hops, r)):
         node = nodes[ref]
-        evidence, callees = reader.read(node), _callee_labels(node, nodes, out)
+        evidence, callees = _evidence(graph, reader, node), _callee_labels(node, nodes, out)
         key = _key(evidence, callees)
         choice = used[key] = known.get(key) or choose(evidence, callees)
         out[ref] = _declared(graph, ref) or choice
     return out, used
+
+
+def _evidence(graph: CallGraph, reader: Reader, node: Node) -> Evidence:
+    """What is known of a function; from the last scan, where that still holds."""
+    calls = sorted((site.library, site.operation, site.model) for site in node.sites)
+    callees = sorted(graph.index.place(ref) for ref in node.callees)
+    about = hashlib.sha256(repr((calls, callees)).encode()).hexdigest()[:16]
+    key = f"evidence:{graph.index.place(node.ref)}:{about}"
+    found: Evidence = graph.evaluator.answers.get(key, lambda: reader.read(node), None)
+    return found
 
 
 def _key(evidence: Evidence, callees: Mapping[str, float]) -> bytes:

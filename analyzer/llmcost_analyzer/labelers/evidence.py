@@ -88,6 +88,7 @@ class Reader:
 
     def read(self, node: Node) -> Evidence:
         """All evidence about one function."""
+        self._index.look(node.ref)
         scope = self._index.scope(node.ref)
         owner = self._owner(node.ref)
         parts = _path_parts(self._index.files[node.ref[0]].path)

@@ -1,0 +1,135 @@
+"""Versions of a file, compared without lines and numbers of scopes: what others may see of a change."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, Final
+
+from llmcost_analyzer.facts import Expr, FileFacts, Param, Scope, callee_name
+from llmcost_analyzer.index import Input, scope_keys
+
+Row = tuple[str, str, str]
+"""What a scope adds to the tables of the project: table, name, content."""
+
+_OF_SCOPE: Final = frozenset({"lambda", "def", "class", "in"})
+"""Tags of expressions that hold the number of a scope."""
+_CALL_LENGTH: Final = 5
+_FREE: Final = frozenset({"binds", "values", "sets", "puts", "returns", "calls", "reads", "texts", "docstring"})
+"""What may change in a function that nobody looked into; the rest is seen by other files."""
+_PLACES: Final = frozenset({"index", "parent", "line", "first", "end"})
+_IMPORTS: Final = ("module", "member")
+
+
+def changed_inputs(before: FileFacts, after: FileFacts) -> set[Input] | None:
+    """What answers may rest on and is another in a new version of a file; None where that can't be told."""
+    if before.stars != after.stars:
+        return None
+    old, new = Version(before), Version(after)
+    moved = [key for key in old.scopes if key in new.scopes] != [key for key in new.scopes if key in old.scopes]
+    changed = [key for key in {**old.scopes, **new.scopes} if moved or not old.same(new, key)]
+    out: set[Input] = {("scope", f"{after.path}|{key}") for key in changed}
+    rows = _by_name(old, changed), _by_name(new, changed)
+    for table, name in {**rows[0], **rows[1]}:
+        if moved or rows[0].get((table, name)) != rows[1].get((table, name)):
+            out.add(("sdk", after.path) if table == "import" else (table, name))
+    return out
+
+
+def _by_name(version: Version, keys: list[str]) -> dict[Input, list[str]]:
+    out: dict[Input, list[str]] = defaultdict(list)
+    for key in keys:
+        for table, name, content in version.rows(key):
+            out[table, name].append(content)
+    return out
+
+
+class Version:
+    """One version of a file, without lines and numbers of scopes."""
+
+    def __init__(self, facts: FileFacts) -> None:
+        self._keys = scope_keys(facts)
+        self.scopes = dict(zip(self._keys, facts.scopes, strict=True))
+        self.values: set[str] = set().union(*(scope.values for scope in facts.scopes))
+        self.called = {callee_name(call[1]) for scope in facts.scopes for call in scope.calls}
+        self._facts = facts
+
+    def is_plain_function(self, key: str) -> bool:
+        """Whether a scope is none, or a function without decorators that is no method: others see its name alone."""
+        scope = self.scopes.get(key)
+        if scope is None:
+            return True
+        around = self._facts.scopes[scope.parent].kind
+        return scope.kind == "function" and not scope.decorators and around != "class"
+
+    def of(self, key: str) -> dict[str, Any]:
+        """All that a scope says."""
+        return self._fields(key, _PLACES)
+
+    def same(self, other: Version, key: str) -> bool:
+        """Whether a scope is there in both and says the same."""
+        return key in self.scopes and key in other.scopes and self.of(key) == other.of(key)
+
+    def outside(self, key: str) -> dict[str, Any]:
+        """What others see of a scope without looking into it."""
+        return self._fields(key, _PLACES | _FREE)
+
+    def rows(self, key: str) -> list[Row]:
+        """What a scope adds to the tables of the project: table, name and content."""
+        scope = self.scopes.get(key)
+        return [] if scope is None else list(self._rows(scope))
+
+    def _rows(self, scope: Scope) -> Iterator[tuple[str, str, str]]:
+        yield "def", scope.name, scope.kind
+        yield from (("value", name, "") for name in scope.values | {name for _, name, _ in scope.sets})
+        yield from (("read", name, "") for name in scope.reads)
+        for call in scope.calls:
+            content = repr(self._plain(call))
+            yield "call", callee_name(call[1]), content
+            for at, arg in enumerate([*call[2], *(value for _, value in call[3])]):
+                if arg is not None and arg[0] in ("name", "attr"):
+                    yield "passed", arg[-1], f"{at} {content}"
+        for base, name, value in scope.sets:
+            yield "set", name, repr(self._plain((base, value)))
+            yield from _made(name, value)
+        for name, values in scope.binds.items():
+            for value in values:
+                yield from _made(name, value)
+                if value is not None and value[0] in _IMPORTS:
+                    yield "import", name, repr(value)
+            if scope.kind == "module":
+                yield "bind", name, repr(self._plain(values))
+        if scope.kind == "module":
+            yield from (("bind", name, repr(self._plain(content))) for name, content in scope.puts)
+
+    def _fields(self, key: str, left_out: frozenset[str]) -> dict[str, Any]:
+        scope = self.scopes[key]
+        names = (item.name for item in dataclasses.fields(scope) if item.name not in left_out)
+        parent = self._keys[scope.parent] if scope.parent >= 0 else None
+        return {"parent": parent} | {name: self._plain(getattr(scope, name)) for name in names}
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            if len(value) == _CALL_LENGTH and value[0] == "call":
+                value = value[:-1]
+            elif len(value) > 1 and value[0] in _OF_SCOPE and isinstance(value[1], int):
+                value = (value[0], self._keys[value[1]], *value[2:])
+            return tuple(self._plain(part) for part in value)
+        if isinstance(value, list):
+            return [self._plain(part) for part in value]
+        if isinstance(value, dict):
+            return {key: self._plain(part) for key, part in value.items()}
+        if isinstance(value, Param):
+            return self._plain(dataclasses.astuple(value))
+        return value
+
+
+def _made(name: str, value: Expr | None) -> Iterator[tuple[str, str, str]]:
+    if value is not None and value[0] == "call":
+        yield "made", callee_name(value[1]), name
+
+
+def kind_of(key: str) -> str:
+    """The kind of the scope with a key."""
+    return key.rsplit(":", 2)[1]

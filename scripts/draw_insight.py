@@ -246,7 +246,8 @@ def main(argv: Sequence[str]) -> int:
     TARGET.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
         (TARGET / name).write_text(picture, encoding="utf-8")
-    print(f"{len(days[0].errors)} months of {len(series)} series")
+    long = sum(1 for _, values in series.values() if len(values) >= HISTORY + MONTH)
+    print(f"{len(days[0].errors)} months of {long} series")
     print(
         "| day of the month | median error | 3 of 4 months are below | 80 % held | 95 % held |\n|---|---|---|---|---|"
     )

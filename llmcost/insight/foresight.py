@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import ClassVar, Final, cast, get_args
+from typing import Any, ClassVar, Final, cast, get_args
 
 from llmcost.insight.anomalies import Anomaly, Scope, ScopeKind
 from llmcost.insight.forecaster import Forecaster
@@ -31,14 +32,31 @@ class Series(Resumable):
         settings: what is worth a report.
     """
 
-    __slots__ = ("_month", "_spent", "_watch", "forecaster")
+    __slots__ = ("_month", "_of", "_spent", "_watch", "forecaster")
     STATE: ClassVar[tuple[str, ...]] = ("forecaster", "_month", "_spent", "_watch")
 
     def __init__(self, kind: str, name: str, settings: WatchSettings) -> None:
         self.forecaster = Forecaster()
         self._month = 0
         self._spent = 0.0
-        self._watch = KeyWatch(Scope(cast("ScopeKind", kind), name), settings) if kind in WATCHED else None
+        self._of = Scope(cast("ScopeKind", kind), name), settings
+        self._watch = KeyWatch(*self._of) if kind in WATCHED else None
+
+    def load(self, values: Sequence[Any]) -> None:
+        """Take up the state that :meth:`dump` wrote. A watch of another version begins anew, the forecast goes on: it
+        takes a week to learn, the watch a day.
+
+        Raises:
+            ValueError: the values are not the state of a series.
+        """
+        forecaster, month, spent, watch = values
+        self.forecaster.load(forecaster)
+        self._month, self._spent = month, spent
+        if self._watch is not None:
+            with contextlib.suppress(ValueError, TypeError):
+                known = KeyWatch(*self._of)
+                known.load(watch)
+                self._watch = known
 
     @property
     def awake(self) -> bool:

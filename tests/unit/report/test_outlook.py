@@ -124,6 +124,23 @@ def test_a_month_begins_in_the_zone_of_the_present() -> None:
     assert period_of("month", tokyo).start == datetime(2026, 11, 30, 15, 0, tzinfo=UTC).timestamp()
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles", "Asia/Kolkata"])
+def test_known_days_are_those_of_the_zone_and_no_call_counts_in_two(store: Path, zone: str) -> None:
+    now = NOW.astimezone(ZoneInfo(zone))
+    with reading(StoreFolder(store)) as connection:
+        found = StorePast(connection, now).outlook("global", {}, period_of("month", now))
+    spent: dict[str, float] = {}
+    for call in calls(40):
+        day = datetime.fromtimestamp(call.started_ns / 1e9, ZoneInfo(zone))
+        if day.month == now.month:
+            spent[f"{day:%Y-%m-%d}"] = spent.get(f"{day:%Y-%m-%d}", 0.0) + (call.cost.total or 0.0)
+    total = 0.0
+    for day_found in (day for day in found.days if day.known):
+        total += spent[day_found.day]
+        assert day_found.median == pytest.approx(total)
+    assert found.spent == pytest.approx(sum(spent.values()))
+
+
 def test_days_lead_from_what_is_known_to_the_end(store: Path) -> None:
     with reading(StoreFolder(store)) as connection:
         found = StorePast(connection, NOW).outlook("global", {}, period_of("month", NOW))

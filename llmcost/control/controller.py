@@ -42,6 +42,8 @@ LOOK_EVERY_S: Final = 5.0
 
 
 _NO_OPTION: Final = Option((), ())
+_make: Final = tuple.__new__
+"""Makes a named tuple in a third of the time that its own constructor takes; used in the path of every call."""
 
 
 class Controller:
@@ -147,15 +149,15 @@ class Controller:
         if not plan.plain or not plan.lines or not quote.has_price:
             return None
         amount = self._offers.fair(admission, admission.model, quote)
-        option = Option(plan.counters, (amount,) * len(plan.counters))
-        answer = attempt(self.ledger.reserve, Request(admission.call_id, (option,)))
+        options = plan.holding(amount)
+        answer = attempt(self.ledger.reserve, _make(Request, (admission.call_id, options, False)))
         if not isinstance(answer, Reservation):
-            return self._answered(admission, [Offer(admission.model, plan.lines, option)], answer, ())
+            return self._answered(admission, [Offer(admission.model, plan.lines, options[0])], answer, ())
         for (warn, block), (spent, held, _) in zip(plan.ceilings, answer.states, strict=True):
             used = spent + held
             if used >= warn or used + amount > block:
-                return self._answered(admission, [Offer(admission.model, plan.lines, option)], answer, ())
-        return Verdict(reservation=answer, ticket=Ticket(admission, admission.model, plan.lines))
+                return self._answered(admission, [Offer(admission.model, plan.lines, options[0])], answer, ())
+        return _make(Verdict, ("allow", None, (), answer, (), _make(Ticket, (admission, admission.model, plan.lines))))
 
     def _unlimited(self, admission: Admission) -> Verdict:
         return Verdict(ticket=Ticket(admission, admission.model, ())) if self.active else ALLOWED

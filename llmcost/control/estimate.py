@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import deque
 from typing import Final
 
 from llmcost.control.ledger.forks import rebuild_in_child
@@ -22,21 +23,35 @@ _LOOK_AGAIN: Final = 32
 
 
 class _History:
-    """Counts of costs in classes of 2 % width. Old calls fade: at 4,096 calls all counts are halved."""
+    """Counts of costs in classes of 2 % width. Old calls fade: at 4,096 calls all counts are halved.
 
-    __slots__ = ("_cached", "_classes", "_free", "_fresh", "count")
+    A cost is only put down in the path of a call; it is sorted in when the quantile is found anew.
+    """
+
+    __slots__ = ("_classes", "_free", "_new", "count", "quantile")
 
     def __init__(self) -> None:
         self._classes: dict[int, int] = {}
         self._free = 0
-        self._cached = 0
-        self._fresh = False
+        self._new: deque[int] = deque()
         self.count = 0
+        """Calls so far, those that are not sorted in yet left out."""
+        self.quantile = 0
+        """The upper edge of the class that holds the quantile; never less than the cost it stands for."""
 
-    def add(self, nano: int) -> None:
+    def add(self, nano: int) -> bool:
+        """Put a cost down; whether it is time to find the quantile anew."""
+        self._new.append(nano)
+        return nano > self.quantile or len(self._new) >= _LOOK_AGAIN or self.count < ENOUGH
+
+    def look(self) -> None:
+        """Find the quantile anew; in one thread at a time."""
+        while self._new:
+            self._sort_in(self._new.popleft())
+        self.quantile = self._found()
+
+    def _sort_in(self, nano: int) -> None:
         self.count += 1
-        if nano > self._cached or self.count % _LOOK_AGAIN == 0:
-            self._fresh = False
         if nano <= 0:
             self._free += 1
         else:
@@ -46,13 +61,6 @@ class _History:
             self._classes = {place: count // 2 for place, count in self._classes.items() if count > 1}
             self._free //= 2
             self.count = self._free + sum(self._classes.values())
-
-    def quantile(self) -> int:
-        """The upper edge of the class that holds the quantile; never less than the cost it stands for."""
-        if not self._fresh:
-            self._cached = self._found()
-            self._fresh = True
-        return self._cached
 
     def _found(self) -> int:
         left = -(-self.count // ONE_IN)
@@ -77,18 +85,20 @@ class Estimator:
 
     def add(self, label: str, model: str, nano: int) -> None:
         """Take note of what a call cost."""
-        with self._lock:
-            history = self._histories.get((label, model))
-            if history is None:
-                if len(self._histories) >= _MOST_LABELS:
-                    self._histories.pop(next(iter(self._histories)))
-                history = self._histories[label, model] = _History()
-            history.add(nano)
+        history = self._histories.get((label, model))
+        if history is None:
+            history = self._begun(label, model)
+        if history.add(nano):
+            with self._lock:
+                history.look()
 
     def guess(self, label: str, model: str, otherwise: int) -> int:
         """The 99 % quantile of the label's calls to the model, or ``otherwise`` where there are too few."""
         history = self._histories.get((label, model))
-        if history is None or history.count < ENOUGH:
-            return otherwise
+        return otherwise if history is None or history.count < ENOUGH else history.quantile
+
+    def _begun(self, label: str, model: str) -> _History:
         with self._lock:
-            return history.quantile()
+            if len(self._histories) >= _MOST_LABELS:
+                self._histories.pop(next(iter(self._histories)))
+            return self._histories.setdefault((label, model), _History())

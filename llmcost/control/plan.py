@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from llmcost.control.budget import SHORT_LIFE_S, SHORT_SCOPES, Budget, Limits
-from llmcost.control.ledger import Counter
+from llmcost.control.ledger import Counter, Option
 from llmcost.control.money import nano_of_limit
 from llmcost.control.windows import FOREVER, WINDOWS, Window, rolling, seconds_of
 
@@ -21,6 +21,7 @@ ROLLING: Final = "rolling "
 """Kinds of lines beside :data:`~llmcost.control.windows.WINDOWS`; a length follows the second."""
 
 _MOST_PLANS: Final = 20_000
+_MOST_OPTIONS: Final = 32
 _GLOBAL: Final = ""
 ANY: Final = "*"
 """Stands for every value of a scope that the settings name no limits for."""
@@ -87,6 +88,16 @@ class Plan:
     max_depth: tuple[tuple[Budget, str, int], ...] = ()
     repeats: tuple[tuple[Budget, str, int], ...] = ()
     variants: dict[frozenset[str], tuple[Counter, ...]] = field(default_factory=dict, compare=False)
+    options: dict[int, tuple[Option]] = field(default_factory=dict, compare=False)
+
+    def holding(self, amount: int) -> tuple[Option]:
+        """The only option of a call that holds the same amount in all counters; kept, as most calls hold alike."""
+        option = self.options.get(amount)
+        if option is None:
+            if len(self.options) >= _MOST_OPTIONS:
+                self.options.clear()
+            option = self.options[amount] = (Option(self.counters, (amount,) * len(self.counters)),)
+        return option
 
 
 class Planner:
@@ -100,6 +111,7 @@ class Planner:
         self._budgets = tuple(budgets)
         self._zones = {budget.name: ZoneInfo(budget.timezone) for budget in budgets}
         self._scopes = tuple(dict.fromkeys(budget.scope for budget in budgets if budget.scope != "global"))
+        self._by_model = "model" in self._scopes
         self._windows: dict[tuple[str, str], Window] = {}
         self._plans: dict[tuple[str | None, ...], Plan] = {}
         self._set: dict[str, dict[str, int]] = {}
@@ -117,7 +129,9 @@ class Planner:
 
     def plan(self, values: Mapping[str, str], at: float, model: str | None = None) -> Plan:
         """The plan for a call that starts at ``at``. ``model``, where given, answers the scope of that name."""
-        key = tuple([model if scope == "model" and model else values.get(scope) for scope in self._scopes])
+        if model and self._by_model:
+            values = {**values, "model": model}
+        key = tuple(map(values.get, self._scopes))
         plan = self._plans.get(key)
         if plan is None or not plan.since <= at < plan.until:
             if len(self._plans) >= _MOST_PLANS:

@@ -51,4 +51,5 @@ def controller_of(config: Config, prices: PriceBook, folder: Path, callbacks: Ca
 
 def gate_of(config: Config, prices: PriceBook, folder: Path, callbacks: Callbacks | None = None) -> Gate:
     """What the flow asks; see :func:`controller_of`."""
-    return Gate(controller_of(config, prices, folder, callbacks), prices, config.run_id)
+    controller = controller_of(config, prices, folder, callbacks)
+    return Gate(controller, prices, config.run_id, gauges=config.budget_gauges)

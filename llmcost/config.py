@@ -46,6 +46,8 @@ class Config:
         foresight: forecasts and the watch for anomalies; ``auto`` has them where there is a store.
         anomalies: what is worth a report, and where it goes.
         budgets: what may be spent, checked; see ``docs/reference/llmcost.toml``.
+        budget_gauges: how many users, sessions, tenants ... each budget shows in its gauges, the most used; their names
+            are metric attributes then.
         ledger: where budgets are counted: ``sqlite:///path``, ``redis://host:port/0`` or ``memory://``; None is a file
             in the folder of the store.
         run_id: id of this run of the program, shared by its processes.
@@ -72,6 +74,7 @@ class Config:
     foresight: Literal["auto", "on", "off"] = "auto"
     anomalies: AnomalySettings = field(default_factory=AnomalySettings)
     budgets: tuple[Budget, ...] = ()
+    budget_gauges: int = 0
     ledger: str | None = None
     run_id: str | None = None
     root: Path | None = None

@@ -85,7 +85,7 @@ class Offers:
     def _offer(
         self, admission: Admission, model: str, quote: Quote, plan: Plan, counters: tuple[Counter, ...]
     ) -> Offer:
-        fair = self.fair(admission, model, quote) if quote.has_price else 0
+        fair = self.fair(admission, model, quote)  # 0 where nothing is known: the rule for unpriced calls decides then
         lines = plan.lines
         if not plan.strict and not plan.repeats and not plan.max_depth and quote.has_price:
             return Offer(model, lines, Option(counters, (fair,) * len(counters)))
@@ -118,7 +118,8 @@ def _stated(admission: Admission, model: str, quote: Quote, plan: Plan) -> Itera
         seen.add(budget.name)
         if not quote.has_price:
             what = "is listed at 0, which is not believed" if quote.status == "zero_listed" else "has no known price"
-            yield stated(budget, line.value, budget.unpriced_rule, "unpriced", f"model '{model}' {what}")
+            known = f"; set {quote.unbounded}" if quote.unbounded else ""
+            yield stated(budget, line.value, budget.unpriced_rule, "unpriced", f"model '{model}' {what}{known}")
         elif budget.bound == "strict" and quote.bound is None:
             field = quote.unbounded or "the length of the answer"
             yield stated(budget, line.value, "block", "unbounded", f"nothing bounds this call's cost; set {field}")

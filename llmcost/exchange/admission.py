@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import uuid
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -26,11 +26,9 @@ from llmcost.providers.wanted import load
 
 _MOST_KEPT: Final = 1_024
 _MOST_SEEN: Final = 200
+_MOST_LATELY: Final = 1_000
 OPEN_SCOPES: Final = frozenset({"label", "model", "provider", "agent", "workflow", "call_type"})
 """Scopes whose values may stand in metrics: they name code and models. Users, sessions and other ids never do."""
-
-_BY_HAND: Final = Quote("priced", 1, None, "estimated_cost")
-"""A call of which nothing is said. At least a nano-dollar: what costs nothing passes a used-up budget."""
 
 DecisionCounts = Counter[tuple[str, str, str]]
 """How often each budget said what: by its name, its action, and what it would have done in mode ``block``."""
@@ -43,9 +41,12 @@ class Gate:
         controller: the budgets.
         prices: what a call may cost is quoted by it.
         run_id: id of this run of the program; without one, this process is the run.
+        gauges: how many values of other scopes than :data:`OPEN_SCOPES` each budget shows in metrics, the most used.
     """
 
-    def __init__(self, controller: Controller, prices: PriceBook, run_id: str | None = None) -> None:
+    def __init__(
+        self, controller: Controller, prices: PriceBook, run_id: str | None = None, *, gauges: int = 0
+    ) -> None:
         budgets = controller.budgets
         self.controller = controller
         self.books = Books(controller)
@@ -61,6 +62,10 @@ class Gate:
         self._values: dict[int, tuple[Attribution, tuple[str, ...], Mapping[str, str]]] = {}
         self.seen: dict[tuple[str, str], None] = {}
         """Values of :data:`OPEN_SCOPES` that calls of this process had, for metrics; bounded."""
+        self.gauges = gauges
+        self._shut_scopes = scopes - OPEN_SCOPES - {"global", "trace"} if gauges else frozenset()
+        self.lately: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Values of other scopes, where metrics show any: those of this process that came last; bounded."""
 
     def asking(self, call_id: str, started: Started, *, rewritable: bool) -> Asking:
         """The question that a call puts.
@@ -99,15 +104,18 @@ class Gate:
 
         Args:
             call: what is known of it.
-            estimated_cost: USD that it costs at most. Without it the call holds what such calls usually cost, and
-                nothing bounds it.
+            estimated_cost: USD that it costs at most. Without it the call holds what such calls usually cost, nothing
+                bounds it, and one of a model without a known price is unpriced.
         """
         self.books.settler.start()
         attribution, model = call.attribution, call.request_model or ""
-        quote = _BY_HAND if estimated_cost is None else _bounded(nano_dollars(estimated_cost))
+        at = call.started_ns / 1e9
+        if estimated_cost is None:
+            quote = self._quotes.by_hand(call.provider, model, at)
+        else:
+            quote = _bounded(nano_dollars(estimated_cost))
         values = self._values_of(attribution, model, call.provider, call.operation)
-        depth = _depth(attribution)
-        admission = Admission(call.id, call.started_ns / 1e9, model, values, quote, depth=depth, rewritable=False)
+        admission = Admission(call.id, at, model, values, quote, depth=_depth(attribution), rewritable=False)
         return Asking(admission, self.ask, self.ask_async, ALLOWED)
 
     def _quote_for(self, endpoint: Endpoint, facts: RequestFacts, at: float) -> Callable[[str], Quote]:
@@ -212,7 +220,15 @@ class Gate:
             value = model if scope == "model" else values.get(scope)
             if value is not None and len(self.seen) < _MOST_SEEN:
                 self.seen[scope, value] = None
+        for scope in self._shut_scopes & values.keys():
+            self._remember(scope, values[scope])
         return values
+
+    def _remember(self, scope: str, value: str) -> None:
+        self.lately.pop((scope, value), None)
+        self.lately[scope, value] = None
+        if len(self.lately) > _MOST_LATELY:
+            self.lately.popitem(last=False)
 
 
 class _Late:

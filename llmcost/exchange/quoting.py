@@ -98,10 +98,7 @@ class Quotes:
             model: the model asked for, or one in its place.
             at: Unix seconds.
         """
-        minute = int(at) // _MINUTE_S
-        if minute != self._minute:
-            self._minute = minute
-            self._rates, self._kept = {}, {}
+        self._turn(at)
         units = tuple([(field, facts.asked(what) or 0) for field, what in endpoint.shape.asked.items()])
         request = PriceRequest(endpoint.provider, None, model, facts.service_tier, facts.region)
         asked = _Asked(request, _rounded_up(len(facts.body)), facts.max_tokens, facts.choices or 1, units)
@@ -113,6 +110,15 @@ class Quotes:
                 self._kept = {}
             quote = self._kept[asked] = self._fair(asked, at)
         return quote
+
+    def by_hand(self, provider: str, model: str, at: float) -> Quote:
+        """What a call may cost of which nothing is known but its model: whether it has a price.
+
+        It holds at least a nano-dollar, unless it is known to be free: what costs nothing passes a used-up budget.
+        """
+        self._turn(at)
+        status = self._rates_of(PriceRequest(provider, None, model, None), at).status
+        return FREE if status == "free" else Quote(status, 1, None, "estimated_cost")  # type: ignore[arg-type]
 
     def _fair(self, asked: _Asked, at: float) -> Quote:
         if asked.units:
@@ -142,6 +148,12 @@ class Quotes:
         rates = self._rates_of(asked.request, at)
         bound, missing = _bound(endpoint, facts, rates)
         return Quote("priced", fair.estimate, bound, missing)
+
+    def _turn(self, at: float) -> None:
+        minute = int(at) // _MINUTE_S
+        if minute != self._minute:
+            self._minute = minute
+            self._rates, self._kept = {}, {}
 
     def _rates_of(self, request: PriceRequest, at: float) -> _Rates:
         rates = self._rates.get(request)

@@ -244,7 +244,8 @@ class CallLog:
             call_type: the kind of work, such as ``embedding``.
             operation: what was asked for, as in ``gen_ai.operation.name``; derived from the call type.
             estimated_cost: USD that the call costs at most, which budgets hold until it ends; by default what such
-                calls usually cost. A strict budget refuses a call without it.
+                calls usually cost. Without it a strict budget refuses the call, and for a model without a known price
+                the budget's ``unpriced`` decides.
         """
         call = Call(
             id="",

@@ -49,6 +49,46 @@ def test_calls_logged_by_hand_hold_what_they_may_cost_until_they_end() -> None:
     assert [call.budget_action for call in seen.calls] == ["block", "allow", "allow", "warn", "block"]
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "warn"),
+        ({"unpriced": "allow"}, "allow"),
+        ({"unpriced": "block"}, "block"),
+        ({"bound": "strict"}, "block"),
+        ({"mode": "observe", "unpriced": "block"}, "allow"),
+    ],
+)
+def test_a_call_logged_by_hand_of_a_model_without_a_price_meets_the_rule_for_it(more: Any, said: str) -> None:
+    unknown: Any = {"provider": "nobody", "model": "nobody-knows-it"}
+    with observed(budgets=[{"name": "all", "total": 1, **more}], ledger="memory://", store=False) as seen:
+        if said == "block":
+            message = "'nobody-knows-it' has no known price; set estimated_cost"
+            with pytest.raises(llmcost.BudgetExceeded, match=message), llmcost.log_call(**unknown):
+                raise AssertionError("the block is not entered")
+        else:
+            with llmcost.log_call(**unknown) as call:
+                call.complete(input_tokens=5, output_tokens=5)
+        with llmcost.log_call(**unknown, estimated_cost=0.01) as call:  # its price is said
+            call.complete(cost=0.01)
+    assert [call.budget_action for call in seen.calls] == [said, "allow"]
+
+
+def test_an_unpriced_call_logged_by_hand_does_not_pass_a_used_up_budget() -> None:
+    """Its cost is told afterwards, so it is no free one; a model whose price the user sets to 0 is."""
+    rows = [{"name": "all", "total": 0.01, "unpriced": "allow"}]
+    prices = {"mine": {"input_cost_per_token": 0, "output_cost_per_token": 0, "mode": "chat"}}
+    unknown: Any = {"provider": "nobody", "model": "nobody-knows-it"}
+    with observed(budgets=rows, ledger="memory://", store=False, prices=prices):
+        with llmcost.log_call(**unknown) as call:
+            call.complete(cost=0.01)
+        with pytest.raises(llmcost.BudgetExceeded, match=r"\$0.01 of \$0.01"), llmcost.log_call(**unknown):
+            raise AssertionError("the block is not entered")
+        with llmcost.log_call(provider="nobody", model="mine") as call:
+            call.complete(input_tokens=5)
+        assert standing() == (0.01, 0, 2)
+
+
 def test_forty_calls_logged_by_hand_at_once_on_a_budget_of_five_are_five() -> None:
     made = []
     barrier = asyncio.Barrier(40)

@@ -162,6 +162,39 @@ def test_metrics_of_budgets_are_read_from_the_ledger() -> None:
     assert "u1" not in str(found)
 
 
+def test_gauges_show_the_most_used_users_where_they_are_asked_for() -> None:
+    """Each budget shows so many of its values, with all their windows; a value that is used more takes a place."""
+    httpx = importlib.import_module("httpx")
+    reader = InMemoryMetricReader()
+    rows: list[dict[str, Any]] = [{"name": "users", "scope": "user", "daily": 1, "monthly": 20}]
+    rows.append({"name": "tenants", "scope": "tenant", "total": 1})
+    provider = MeterProvider(metric_readers=[reader])
+
+    def shown() -> dict[tuple[str, str], list[float]]:
+        found: dict[tuple[str, str], list[float]] = {}
+        data = reader.get_metrics_data()
+        for metric in [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics]:  # type: ignore[union-attr]
+            if metric.name == "llmcost.budget.spent":
+                for point in metric.data.data_points:
+                    what = point.attributes or {}
+                    place = str(what["llmcost.budget.scope"]), str(what["llmcost.budget.value"])
+                    found.setdefault(place, []).append(round(point.value * 1e9 / NANO))  # type: ignore[union-attr]
+        return found
+
+    settings: Any = {"budgets": rows, "ledger": "memory://", "meter_provider": provider, "store": False}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=answer()))
+    with observed(**settings, budget_gauges=2), httpx.Client(transport=transport) as client:
+        for user, calls in (("u1", 3), ("u2", 1), ("u3", 2)):
+            with llmcost.context(user_id=user, tenant="acme"):
+                for _ in range(calls):
+                    client.post(URL, json=body())
+        assert shown() == {("user", "u1"): [3, 3], ("user", "u3"): [2, 2], ("tenant", "acme"): [6]}
+        with llmcost.context(user_id="u2"):
+            for _ in range(2):
+                client.post(URL, json=body())
+        assert shown() == {("user", "u1"): [3, 3], ("user", "u2"): [3, 3], ("tenant", "acme"): [6]}
+
+
 def test_a_threshold_is_told_once_on_span_log_and_callback(caplog: pytest.LogCaptureFixture) -> None:
     told: queue.SimpleQueue[float] = queue.SimpleQueue()  # callbacks run in threads, in any order
 

@@ -4,13 +4,15 @@
 
 Quoting, asking, holding, settling and the span's attributes are all in it. Rounds of both kinds alternate; a figure is
 the median of the rounds, in microseconds of wall time, and ``ratio`` is the call with budgets against the one without.
-One budget for each of the user's day and month applies. ``no budget`` is the one test that a call without budgets
-makes.
+One budget for each of the user's day and month applies, in the rows of many users for each hour, day, week and month.
+``asks`` says how often a call goes to the ledger: in Redis commands that the server has run, of leases operations that
+reach the ledger below. ``no budget`` is the one test that a call without budgets makes.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import os
@@ -26,6 +28,7 @@ from typing import Any
 import httpx
 
 import llmcost
+from llmcost.control.ledger.leases import LeasedLedger
 from llmcost.exchange.engine import active
 
 ROUNDS, CALLS = 15, 100
@@ -51,30 +54,48 @@ def round_of(call: Callable[[], object]) -> float:
     return (time.perf_counter() - began) / CALLS * 1e6
 
 
-def measured(client: httpx.Client, ledger: str, **more: Any) -> dict[str, float]:
-    """Without and with budgets, in turns."""
+def measured(client: httpx.Client, ledger: str, users: int = 1, **more: Any) -> dict[str, float]:
+    """Without and with budgets, in turns; each call is the next user's."""
     budget = {"name": "users", "scope": "user", "daily": 1000, "monthly": 20000, **more}
     llmcost.observe(store=False, foresight="off", metrics=False, budgets=[budget], ledger=ledger)
     engine = active.engine
     assert engine is not None
-    gate = engine.gate
+    gate: Any = engine.gate
+
+    number = itertools.count()
 
     def call() -> None:
-        client.post(URL, json=REQUEST)
+        with llmcost.context(user_id=f"u{next(number) % users}"):
+            client.post(URL, json=REQUEST)
 
     plain, budgeted = [], []
-    with llmcost.context(user_id="u1"):
-        for number in range(ROUNDS + 1):
-            engine.gate = None
-            before = round_of(call)
-            engine.gate = gate
-            after = round_of(call)
-            if number:  # the first warms up
-                plain.append(before)
-                budgeted.append(after)
+    for _ in range(users // CALLS):  # every user is known
+        round_of(call)
+    asked = asks(gate)
+    for turn in range(ROUNDS + 1):
+        engine.gate = None
+        before = round_of(call)
+        engine.gate = gate
+        after = round_of(call)
+        if turn:  # the first warms up
+            plain.append(before)
+            budgeted.append(after)
+    gate.books.settler.flush(10)
+    share = {} if asked is None else {"asks": round((asks(gate) - asked) / ((ROUNDS + 1) * CALLS), 4)}
     llmcost.shutdown()
     base, cost = statistics.median(plain), statistics.median(budgeted)
-    return {"plain_us": round(base, 1), "added_us": round(cost - base, 1), "ratio": round(cost / base, 2)}
+    return {"plain_us": round(base, 1), "added_us": round(cost - base, 1), "ratio": round(cost / base, 2), **share}
+
+
+def asks(gate: Any) -> Any:
+    """How often the ledger was asked so far; None where nobody counts."""
+    ledger = gate.controller.ledger
+    if isinstance(ledger, LeasedLedger):
+        return ledger.visits
+    client = getattr(getattr(ledger, "_inner", None), "_client", None)
+    if client is None:
+        return None
+    return sum(row["calls"] for name, row in client.info("commandstats").items() if "eval" in name)
 
 
 def no_budget() -> dict[str, float]:
@@ -99,8 +120,13 @@ def main() -> int:
     with client, tempfile.TemporaryDirectory(prefix="bench-budgeted-") as name:
         os.chdir(name)
         found["memory"] = measured(client, "memory://")
+        hours = {"hourly": 1000, "weekly": 9000}
+        found["memory, 1 user x 4 windows"] = measured(client, "memory://", **hours)
+        found["memory, 10,000 users x 4 windows"] = measured(client, "memory://", 10_000, **hours)
         found["memory, strict"] = measured(client, "memory://", bound="strict")
         found["sqlite"] = measured(client, f"sqlite://{Path(name) / 'ledger.db'}")
+        many = f"sqlite://{Path(name) / 'many.db'}"
+        found["sqlite, 10,000 users x 4 windows"] = measured(client, many, 10_000, **hours)
         found["sqlite, leased"] = measured(client, f"sqlite://{Path(name) / 'leased.db'}", lease=True)
         if arguments.redis:
             found["redis"] = measured(client, f"{arguments.redis}?namespace={uuid.uuid4().hex}")
@@ -110,7 +136,7 @@ def main() -> int:
     else:
         for row, figures in found.items():
             limit = f"   (promised {LIMITS_US[row]:g} us)" if row in LIMITS_US else ""
-            print(f"{row:16}" + "".join(f"  {key} {value:>8}" for key, value in figures.items()) + limit)
+            print(f"{row:34}" + "".join(f"  {key} {value:>8}" for key, value in figures.items()) + limit)
     return int(found["no budget"]["added_us"] > LIMITS_US["no budget"])
 
 

@@ -52,4 +52,4 @@ def controller_of(config: Config, prices: PriceBook, folder: Path, callbacks: Ca
 def gate_of(config: Config, prices: PriceBook, folder: Path, callbacks: Callbacks | None = None) -> Gate:
     """What the flow asks; see :func:`controller_of`."""
     controller = controller_of(config, prices, folder, callbacks)
-    return Gate(controller, prices, config.run_id, gauges=config.budget_gauges)
+    return Gate(controller, prices, config.run_id, gauges=config.metric_users)

@@ -231,12 +231,6 @@ def _ledger(where: str, value: Any, base: Path) -> str:
     return url
 
 
-def _number(where: str, value: Any, _: Path) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ConfigError(f"{where}: expected a whole number of 0 or more, got {value!r}")
-    return value
-
-
 KINDS: Final[Mapping[str, Check]] = {
     "endpoint": _endpoint,
     "headers": _texts,
@@ -258,7 +252,6 @@ KINDS: Final[Mapping[str, Check]] = {
     "foresight": _choice("auto", "on", "off"),
     "anomalies": _anomalies,
     "budgets": _budgets,
-    "budget_gauges": _number,
     "ledger": _ledger,
     "run_id": _text,
     "root": _file(must_exist=True),

@@ -32,7 +32,8 @@ class Config:
         http_spans: what happens to the network leg: ``keep`` (the application's choice stays), ``on``, ``off``.
         store: folder of the local store; None for no store; ``auto`` writes one where nothing is exported.
         metrics: whether metrics are recorded.
-        metric_users: how many users, those that spend most, metrics name by their id.
+        metric_users: how many users, those that spend most, metrics name by their id; of each budget of users, tenants
+            and other ids its gauges name as many.
         map_path: the semantic map; None finds ``.llmcost/semantic_map.json`` upwards from the entry script.
         default_label: label of calls that no mapped function made; None means ``untracked``.
         stream_usage: ``inject`` adds ``stream_options.include_usage`` to OpenAI-like streams and hides the extra chunk.
@@ -46,8 +47,6 @@ class Config:
         foresight: forecasts and the watch for anomalies; ``auto`` has them where there is a store.
         anomalies: what is worth a report, and where it goes.
         budgets: what may be spent, checked; see ``docs/reference/llmcost.toml``.
-        budget_gauges: how many users, sessions, tenants ... each budget shows in its gauges, the most used; their names
-            are metric attributes then.
         ledger: where budgets are counted: ``sqlite:///path``, ``redis://host:port/0`` or ``memory://``; None is a file
             in the folder of the store.
         run_id: id of this run of the program, shared by its processes.
@@ -74,7 +73,6 @@ class Config:
     foresight: Literal["auto", "on", "off"] = "auto"
     anomalies: AnomalySettings = field(default_factory=AnomalySettings)
     budgets: tuple[Budget, ...] = ()
-    budget_gauges: int = 0
     ledger: str | None = None
     run_id: str | None = None
     root: Path | None = None

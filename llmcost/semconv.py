@@ -141,7 +141,7 @@ BUDGET_SCOPE: Final = "llmcost.budget.scope"
 """Whose budget it is: `global`, `user`, `label` or another scope."""
 BUDGET_VALUE: Final = "llmcost.budget.value"
 """The value of the scope, on metrics: of scopes that name code and models; of users, sessions and other ids only where
-`budget_gauges` asks for the most used."""
+`metric_users` asks for the most used."""
 BUDGET_WINDOW: Final = "llmcost.budget.window"
 """The window of a budget: `hourly`, `daily`, `rolling 24h` and so on."""
 BUDGET_USED_ATTRIBUTE: Final = "llmcost.budget.used"

@@ -251,7 +251,7 @@ set by OpenTelemetry's own `OTEL_*` variables.""",
         """# Metrics
 
 `gen_ai.client.*` are emitted for spans of ours only (another instrumentation emits its own), the others for all calls.
-User ids are attributes of `llmcost.user.cost` alone, which is off unless `metric_users` asks for it.""",
+User ids are attributes of `llmcost.user.cost` and of the gauges of budgets, where `metric_users` asks for them.""",
         metrics,
     ),
     "providers.md": (

@@ -42,7 +42,8 @@ class _History:
     def add(self, nano: int) -> bool:
         """Put a cost down; whether it is time to find the quantile anew."""
         self._new.append(nano)
-        return nano > self.quantile or len(self._new) >= _LOOK_AGAIN or self.count < ENOUGH
+        count = self.count + len(self._new)
+        return nano > self.quantile or count % _LOOK_AGAIN == 0 or count <= ENOUGH
 
     def look(self) -> None:
         """Find the quantile anew; in one thread at a time."""

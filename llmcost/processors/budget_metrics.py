@@ -33,7 +33,7 @@ class BudgetMetrics:
     """Shows budgets on the meter provider given, else on the application's as it is at each call.
 
     Budgets of users, sessions and other ids are not shown one by one, as such values are no metric attributes, unless
-    the setting ``budget_gauges`` asks for the most used.
+    the setting ``metric_users`` asks for the most used.
 
     Args:
         gate: the budgets.

@@ -183,7 +183,7 @@ def test_gauges_show_the_most_used_users_where_they_are_asked_for() -> None:
 
     settings: Any = {"budgets": rows, "ledger": "memory://", "meter_provider": provider, "store": False}
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=answer()))
-    with observed(**settings, budget_gauges=2), httpx.Client(transport=transport) as client:
+    with observed(**settings, metric_users=2), httpx.Client(transport=transport) as client:
         for user, calls in (("u1", 3), ("u2", 1), ("u3", 2)):
             with llmcost.context(user_id=user, tenant="acme"):
                 for _ in range(calls):

@@ -66,7 +66,6 @@ TAKES: Final[Mapping[str, tuple[Any, ...]]] = {
     "foresight": (),
     "anomalies": ({},),
     "budgets": ([],),
-    "budget_gauges": (0, 5),
     "ledger": (),
 }
 """What of :data:`SHAPES` a setting takes. The empty path is the folder of the file."""

@@ -45,6 +45,36 @@ class _Row:
         self.until = counter.until
 
 
+class _Rows(list[_Row]):
+    """Where the counters of a call stand.
+
+    Attributes:
+        alone: whether each is one slot, so that its state is its row's.
+        limits: their limits, where nothing else decides about a call.
+    """
+
+    __slots__ = ("alone", "limits")
+
+    def __init__(self, rows: Sequence[_Row], counters: Sequence[Counter]) -> None:
+        super().__init__(rows)
+        self.alone = all(row.alone for row in rows)
+        money = [counter.limit for counter in counters if counter.below is None and counter.max_calls is None]
+        limits = [limit for limit in money if limit is not None]
+        self.limits = limits if self.alone and len(limits) == len(counters) else None
+
+    def quickly(self, amounts: Sequence[int]) -> tuple[State, ...] | None:
+        """The states where only money is limited and all of it fits, as it nearly always does; else None."""
+        if self.limits is None:
+            return None
+        states = []
+        for row, limit, amount in zip(self, self.limits, amounts, strict=True):
+            spent, held, _ = state = row.state
+            if spent + held + amount > limit:
+                return None
+            states.append(state)
+        return tuple(states)
+
+
 _Hold = tuple[Reservation, float]
 """A call in flight: what it holds, and until when."""
 
@@ -81,7 +111,7 @@ class MemoryLedger:
         self._next_expiry = 0.0
         self._next_tidy = 0.0
         self._next_look = 0.0
-        self._at_hand: dict[int, tuple[tuple[Counter, ...], list[_Row]]] = {}
+        self._at_hand: dict[int, tuple[tuple[Counter, ...], _Rows]] = {}
         rebuild_in_child(self)
 
     def after_in_child(self) -> None:
@@ -110,8 +140,11 @@ class MemoryLedger:
             refusals: list[tuple[int, tuple[State, ...]]] = []
             for choice, option in enumerate(request.options):
                 rows = self._rows(option.counters)
-                states = self._states(option.counters, rows)
-                refused = option.refused_by(states)
+                states = rows.quickly(option.amounts)
+                refused = None
+                if states is None:
+                    states = self._states(option.counters, rows)
+                    refused = option.refused_by(states)
                 if refused is None:
                     reservation = _make(Reservation, (call_id, choice, option, states, True, request.keep))
                     self._holds[call_id] = reservation, now + self._hold_s
@@ -135,12 +168,15 @@ class MemoryLedger:
             more = calls - 1
             rows = self._rows(option.counters)
             if hold is not None and hold[0].option is option:
-                _move(rows, option.amounts, -1, more, actual)
-            else:
-                if hold is not None:
-                    self._add(hold[0].option, -1, -1)
-                known = self._take_back(call_id) or hold is not None
-                self._add(option, 0, more + (1 if known or not verified else 0), actual)
+                states = _move(rows, option.amounts, -1, more, actual)
+                self._settled[call_id] = now + self._hold_s
+                if entries:
+                    self._book(entries)
+                return states if rows.alone else self._states(option.counters, rows)
+            if hold is not None:
+                self._add(hold[0].option, -1, -1)
+            known = self._take_back(call_id) or hold is not None
+            self._add(option, 0, more + (1 if known or not verified else 0), actual)
             self._settled[call_id] = now + self._hold_s
             if entries:
                 self._book(entries)
@@ -272,18 +308,20 @@ class MemoryLedger:
             self._tidy(now)
         self._next_look = min(self._next_expiry, self._next_tidy)
 
-    def _rows(self, counters: tuple[Counter, ...]) -> list[_Row]:
+    def _rows(self, counters: tuple[Counter, ...]) -> _Rows:
         """Where the counters stand. The same tuple comes again and again, so its rows are kept at hand."""
         known = self._at_hand.get(id(counters))
         if known is not None and known[0] is counters:
             return known[1]
-        rows = [self._row(counter) for counter in counters]
+        rows = _Rows([self._row(counter) for counter in counters], counters)
         if len(self._at_hand) >= _MOST_AT_HAND:
             self._at_hand.clear()
         self._at_hand[id(counters)] = (counters, rows)
         return rows
 
-    def _states(self, counters: tuple[Counter, ...], rows: list[_Row]) -> tuple[State, ...]:
+    def _states(self, counters: tuple[Counter, ...], rows: _Rows) -> tuple[State, ...]:
+        if rows.alone:
+            return tuple([row.state for row in rows])
         return tuple([row.state if row.alone else self._rolling(counters[place]) for place, row in enumerate(rows)])
 
     def _rolling(self, counter: Counter) -> State:
@@ -380,8 +418,11 @@ def _rolled_up(slots: dict[int, list[int]], now: float) -> dict[int, list[int]]:
     return kept
 
 
-def _move(rows: list[_Row], amounts: tuple[int, ...], held: int, calls: int, spent: int = 0) -> None:
-    """Hold amounts (or, with -1, give them back), count calls, and book what was spent."""
+def _move(rows: _Rows, amounts: tuple[int, ...], held: int, calls: int, spent: int = 0) -> tuple[State, ...]:
+    """Hold amounts (or, with -1, give them back), count calls, and book what was spent; returns the new states."""
+    states = []
     for row, amount in zip(rows, amounts, strict=True):
         was_spent, was_held, had_calls = row.state
-        row.state = was_spent + spent, was_held + held * amount, had_calls + calls
+        row.state = state = was_spent + spent, was_held + held * amount, had_calls + calls
+        states.append(state)
+    return tuple(states)

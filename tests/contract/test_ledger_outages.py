@@ -248,6 +248,13 @@ def wait_for(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen within 30 seconds")
 
 
+def test_valkey_is_spelt_as_itself(server: RedisServer) -> None:
+    server.start()
+    one, other = (open_ledger(patient(server).replace("redis://", name)) for name in ("valkey://", "redis://"))
+    one.reserve(wish("a", 10, FREE))
+    assert other.states([FREE]) == ((0, 10, 1),)
+
+
 # --- SQLite -------------------------------------------------------------------------------------------------------
 
 

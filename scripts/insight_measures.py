@@ -98,11 +98,21 @@ def _thinned(spend: Spend, rng: np.random.Generator) -> Spend:
     return Spend(spend.cost * kept / np.maximum(spend.calls, 1), kept.astype(float))
 
 
+def _few(spend: Spend, rng: np.random.Generator) -> Spend:
+    """Some three calls a bucket, each of another cost."""
+    rate = 3 / max(spend.calls.mean(), 1e-9)
+    kept = rng.poisson(np.minimum(spend.calls * rate, 60))
+    prices = spend.cost / np.maximum(spend.calls, 1)
+    sums = [price * rng.lognormal(-0.125, 0.5, count).sum() for price, count in zip(prices, kept, strict=True)]
+    return Spend(np.array(sums), kept.astype(float))
+
+
 VARIATIONS: Mapping[str, Callable[[Spend, np.random.Generator], Spend]] = {
     "as it is": lambda spend, _: spend,
     "a thousandth": lambda spend, _: Spend(spend.cost / 1000, spend.calls),
     "11 hours later": lambda spend, _: Spend(np.roll(spend.cost, 66), np.roll(spend.calls, 66)),
     "every second call": _thinned,
+    "three calls": _few,
     "unsteady by 20 %": lambda spend, rng: Spend(spend.cost * rng.lognormal(0, 0.2, len(spend.cost)), spend.calls),
 }
 

@@ -12,7 +12,9 @@ import pytest
 from llmcost.insight import SEVERITIES, Detector, Severity
 from llmcost.insight.grades import IncidentGate, grade
 from llmcost.insight.restless import Restless
+from llmcost.insight.spend import UNIT_LEVELS
 from llmcost.insight.tails import TailMeter
+from llmcost.insight.unit_price import UnitPrice
 
 BUCKET = 600.0
 DAY_BUCKETS = 144
@@ -239,3 +241,16 @@ def test_a_restless_time_is_forgotten() -> None:
     for _ in range(14 * DAY_BUCKETS):
         restless.tempered(0.0, level=7.0)
     assert restless.tempered(8.0, level=7.0) == pytest.approx(8.0, rel=0.01)
+
+
+def test_a_dearer_model_is_seen_where_calls_are_few() -> None:
+    rng, unit = random.Random(3), UnitPrice()
+    usual = [unit.score(0.03 * rng.lognormvariate(0, 0.3), 3, 1 / (bucket + 2)) for bucket in range(500)]
+    dearer = [unit.score(0.15 * rng.lognormvariate(0, 0.3), 3, 0.0) for _ in range(12)]
+    assert max(usual[20:]) < UNIT_LEVELS[0]
+    assert max(dearer) > UNIT_LEVELS[1]
+    silent = UnitPrice()
+    silent.load(unit.dump())
+    for _ in range(DAY_BUCKETS):
+        silent.score(0.0, 0, 0.0)
+    assert silent.score(0.02, 2, 0.0) < 0.1, "what was long ago does not count"

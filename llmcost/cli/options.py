@@ -117,8 +117,14 @@ def selecting(command: Callable[..., int | None]) -> Callable[..., int | None]:
 
 
 def store_folder(option: Path | None) -> StoreFolder:
-    """The store meant: the option, the setting, or the nearest ``.llmcost``."""
+    """The store meant: the option, the setting, or the nearest ``.llmcost``.
+
+    Raises:
+        ConfigError: the option names a file.
+    """
     if option is not None:
+        if option.is_file():
+            raise ConfigError(f"--store: {option} is a file; name the folder that holds calls.db")
         return StoreFolder(option)
     settings = config.load()
     return StoreFolder(settings.store) if isinstance(settings.store, Path) else find(Path.cwd())

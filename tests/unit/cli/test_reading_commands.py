@@ -92,6 +92,7 @@ def test_calls_not_yet_folded_are_in_the_report(store: StoreFolder) -> None:
         (("export", "--format", "xml"), "--format"),
         (("prune", "--keep", "2026-11-01"), "--keep"),
         (("report", "--store", "elsewhere"), "elsewhere"),
+        (("calls", "--store", ".llmcost/calls.db"), "--store: .llmcost/calls.db is a file"),
     ],
 )
 def test_an_error_names_the_option_or_file(arguments: tuple[str, ...], named: str) -> None:

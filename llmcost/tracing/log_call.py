@@ -262,7 +262,6 @@ class CallLog:
 
     def observe(self, call: Call, context: Context | None = None) -> None:  # noqa: ARG002 - that it was is enough
         """Take note of a call that a hook saw."""
-        for where in (get_current(), context):
-            logged = None if where is None else where.get(OPEN)
-            if isinstance(logged, LoggedCall):
-                logged.adopted = True
+        logged = (get_current() if context is None else context).get(OPEN)
+        if isinstance(logged, LoggedCall):
+            logged.adopted = True

@@ -53,7 +53,7 @@ class CallGraph:
         """All functions that reach a model."""
         self._find()
         self._spread()
-        return {ref: node for ref, node in self.nodes.items() if node.hops >= 0}
+        return {ref: self._without_lambdas(node) for ref, node in self.nodes.items() if self._is_told(node)}
 
     def rests(self, kept: Kept) -> Rests:
         """What the result rests on.
@@ -91,15 +91,19 @@ class CallGraph:
         if id(call) in self._seen:
             return
         self._seen.add(id(call))
-        owner, effects = self._named_owner(ref), self._effects.of(ref, call)
-        if effects.sites:
-            self._node(owner).sites.extend(effects.sites)
-            self._reach(owner)
-        for target in effects.runs:
-            self._edge(owner, target, call[4])
+        effects = self._effects.of(ref, call)
+        for owner in {ref, self._named_owner(ref)}:
+            if effects.sites:
+                self._node(owner).sites.extend(effects.sites)
+                self._reach(owner)
+            for target in effects.runs:
+                self._edge(owner, target, call[4])
 
     def _named_owner(self, ref: Ref) -> Ref:
-        """The function that a lambda's calls are told of: the one around it."""
+        """The function that a lambda's calls are told of: the one around it.
+
+        The lambda counts for itself too: who runs ``lambda row: row.key`` does not run all of the function around it.
+        """
         while self.index.scope(ref).kind == "lambda":
             ref = self.index.parent(ref) or ref
         return ref
@@ -108,7 +112,6 @@ class CallGraph:
         return self.nodes.setdefault(ref, Node(ref))
 
     def _edge(self, caller: Ref, target: Ref, line: int) -> None:
-        target = self._named_owner(target)
         if caller != target:
             self._callers[target][caller] = min(line, self._callers[target].get(caller, line))
             if target in self._reached:
@@ -172,6 +175,19 @@ class CallGraph:
                     queue.append(caller)
         for ref, node in self.nodes.items():
             node.spawns = self._spawns(ref)
+
+    def _is_told(self, node: Node) -> bool:
+        return node.hops >= 0 and self.index.scope(node.ref).kind != "lambda"
+
+    def _without_lambdas(self, node: Node) -> Node:
+        """A function that reaches a model through a lambda does so through the function around that."""
+        callees: dict[Ref, int] = {}
+        for ref, line in node.callees.items():
+            owner = self._named_owner(ref)
+            if owner != node.ref:
+                callees[owner] = min(line, callees.get(owner, line))
+        node.callees = callees
+        return node
 
     def _spawns(self, ref: Ref) -> bool:
         """Whether a function, or a lambda in it, starts threads or tasks."""

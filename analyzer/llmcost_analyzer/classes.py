@@ -241,13 +241,17 @@ class Classes:
         scope = self._index.scope(ref)
         if "__init__" in scope.binds:
             return NOTHING
-        fields = [key for key, exprs in scope.binds.items() if any(e is not None and e[0] == "typed" for e in exprs)]
+        fields = _declared(scope)
         if name not in fields:
             return NOTHING
         out: set[Value] = set()
         for caller, call in self._index.calls.get(scope.name, ())[:40]:
             out |= self._evaluator.argument(caller, call, fields.index(name), name)
         return frozenset(out)
+
+    def fields(self, ref: Ref) -> list[str]:
+        """The declared fields of a class and of those it derives from."""
+        return list(dict.fromkeys(name for at in self.lineage(ref) for name in _declared(self._index.scope(at))))
 
     def _from_outside(self, base: Instance | Class | Super, name: str) -> Values:
         """An attribute that an external base class gives."""
@@ -262,6 +266,11 @@ class Classes:
     # --- annotations --------------------------------------------------------------------------------------------
 
     # --- parameters ---------------------------------------------------------------------------------------------
+
+
+def _declared(scope: Scope) -> list[str]:
+    """Names that a class declares with a type: the fields of a dataclass or model class."""
+    return [name for name, exprs in scope.binds.items() if any(e is not None and e[0] == "typed" for e in exprs)]
 
 
 def _methods(scope: Scope) -> set[str]:

@@ -43,7 +43,7 @@ class Index:
     """
 
     def __init__(self, files: Sequence[FileFacts]) -> None:
-        self.files = files
+        self.files = sorted(files, key=lambda facts: facts.path)  # where only some count, they are the same ones
         self.notes = Notes()
         self.defs: dict[str, list[Ref]] = defaultdict(list)
         self.calls: dict[str, list[tuple[Ref, Expr]]] = defaultdict(list)
@@ -55,9 +55,9 @@ class Index:
         self._packages: set[str] = set()
         self._keys: dict[int, list[str]] = {}
         self._places: dict[int, dict[str, int]] = {}
-        self._numbers = {facts.path: number for number, facts in enumerate(files)}
+        self._numbers = {facts.path: number for number, facts in enumerate(self.files)}
         self._calls: dict[Ref, dict[int, int]] = {}
-        for number, facts in enumerate(files):
+        for number, facts in enumerate(self.files):
             self._add_file(number, facts)
         self.defs = Table("def", self.defs, self.notes)
         self.calls = Table("call", self.calls, self.notes)

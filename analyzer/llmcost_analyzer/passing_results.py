@@ -78,6 +78,16 @@ def _type(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
     return frozenset(Class(v.ref) for v in _first(evaluator, ref, call) if isinstance(v, Instance))
 
 
+def _fields(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
+    """``asdict(x)``: the fields of an object by their names."""
+    keys: list[tuple[str, Value]] = []
+    for value in in_turn(_first(evaluator, ref, call)):
+        if isinstance(value, Instance):
+            for name in evaluator.classes.fields(value.ref):
+                keys += [(name, item) for item in in_turn(evaluator.attribute(value, name))]
+    return frozenset((Items(frozenset(item for _, item in keys), tuple(keys)),))
+
+
 def _default(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
     """``os.getenv(name, default)``: the default, if any."""
     default = [value for key, value in call[3] if key == "default"]
@@ -128,6 +138,7 @@ _BY_NAME: Final[Mapping[str, Special]] = {
     "getattr": _getattr,
     "type": _type,
     "default": _default,
+    "fields": _fields,
     "called": _called,
     "mapped": _mapped,
     "joined": _joined,

@@ -118,3 +118,35 @@ def test_a_method_handed_over_as_a_callback_is_reached(tmp_path: Path) -> None:
         return repeat(Job().work)
     """)
     assert set(found(tmp_path, {"app.py": code})) == {"ask", "Job.work", "repeat", "start"}
+
+
+def test_who_runs_a_lambda_does_not_run_the_function_around_it(tmp_path: Path) -> None:
+    entries = found(
+        tmp_path,
+        {
+            "app.py": "from openai import OpenAI\nclient = OpenAI()\n\n\n"
+            "def first_long(rows, key):\n    for row in rows:\n        if key(row):\n            return row\n\n\n"
+            "def runs(step):\n    return step()\n\n\n"
+            "def answer(rows):\n    text = first_long(rows, lambda row: row.text)\n"
+            "    return client.responses.create(input=text)\n\n\n"
+            "def later(text):\n    return runs(lambda: client.responses.create(input=text))\n",
+        },
+    )
+    assert entries.keys() == {"answer", "later", "runs"}
+    assert [callee.function for callee in entries["runs"].callees] == ["later"]
+
+
+def test_a_function_among_the_fields_of_an_object_is_found_under_its_name(tmp_path: Path) -> None:
+    entries = found(
+        tmp_path,
+        {
+            "llm.py": "from openai import OpenAI\n\n\ndef complete(prompt):\n"
+            "    return OpenAI().responses.create(input=prompt)\n",
+            "rag.py": "from dataclasses import asdict, dataclass\nfrom llm import complete\n\n\n"
+            "def report(text, config: dict):\n    ask = config['best_model_func']\n    return ask(text)\n\n\n"
+            "def count(text, config: dict):\n    measure = config['size_func']\n    return measure(text)\n\n\n"
+            "@dataclass\nclass Rag:\n    best_model_func: callable = complete\n    size_func: callable = len\n\n"
+            "    def run(self, text):\n        count(text, asdict(self))\n        return report(text, asdict(self))\n",
+        },
+    )
+    assert entries.keys() == {"complete", "report", "Rag.run"}

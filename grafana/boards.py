@@ -194,7 +194,12 @@ HEALTH: Final = Board(
         Row(
             "What llmcost takes",
             7,
-            ((health.OVERHEAD_TREND, 12), (health.OVERHEAD_SHARE, 4), (health.STORE_WAITING, 8)),
+            (
+                (health.OVERHEAD_TREND, 10),
+                (health.OVERHEAD_SHARE, 4),
+                (health.STORE_WAITING, 6),
+                (health.SERIES_DROPPED, 4),
+            ),
         ),
         Row(
             "Delivery",

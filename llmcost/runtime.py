@@ -283,7 +283,7 @@ def _engine(
         options=Options(
             suppress_http_spans=config.http_spans == "off",
             inject_stream_usage=config.stream_usage == "inject",
-            profiles=config.profiles,
+            profiles=signals.profiles_of(config, os.environ),
             capture_content=config.capture_content,
             run_id=config.run_id,
         ),

@@ -89,6 +89,16 @@ def exporters_of(signal: Signal, config: Config, environ: Mapping[str, str]) -> 
     return tuple(name for name in names if name != STORE_NAME and (reachable or name not in OTLP_NAMES))
 
 
+_PROFILES: Final[Mapping[str, str]] = {"/api/public/otel": "langfuse"}
+"""By the path of the endpoint: backends that read a cost by no name but their own."""
+
+
+def profiles_of(config: Config, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The peers' cost attributes to write: those that are set, else what the backend of the traces reads."""
+    endpoint = endpoint_of(TRACES, config, environ) or ""
+    return config.profiles or tuple(profile for path, profile in _PROFILES.items() if path in endpoint)
+
+
 def exported(config: Config, environ: Mapping[str, str]) -> bool:
     """Whether any signal is to be exported."""
     return any(exporters_of(signal, config, environ) for signal in (TRACES, METRICS))

@@ -89,6 +89,16 @@ STORE_WAITING: Final = Panel(
     ANY,
     help="The local store cannot be written: the disk is full or read-only. From 20,000 on the oldest are lost.",
 )
+SERIES_DROPPED: Final = Panel(
+    "No longer watched",
+    "stat",
+    (health.SERIES_DROPPED,),
+    COUNT,
+    FEW,
+    decimals=0,
+    help="Users, labels and models above 100,000 that forecast and watch forgot; those silent longest go first. Their "
+    "money is counted all the same.",
+)
 STORE_DROPPED: Final = Panel("Calls lost in the store", "stat", (health.STORE_DROPPED,), COUNT, ANY, decimals=0)
 UNSEEN_SHARE: Final = Panel("Unseen, a call", "stat", (health.UNSEEN_SHARE,), SHARE, UNKNOWN, decimals=1)
 QUEUE: Final = Panel(

@@ -72,6 +72,7 @@ STORE_WAITING: Final = Prom(
     f"{{{{{label(SERVICE)}}}}}",
     empty_when_healthy=_NO_STORE,
 )
+SERIES_DROPPED: Final = Prom(f"max({selector(semconv.SERIES_DROPPED)}) or vector(0)", "no longer watched", "instant")
 STORE_DROPPED: Final = Prom(f"{growth(_LOST)} or vector(0)", "lost", "instant")
 
 _NO_OWN: Final = "the SDK's own metrics are off"

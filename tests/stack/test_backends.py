@@ -43,7 +43,7 @@ RECIPES = (
         "/api/public/otel",
         "authorization",
         "Basic cGs6c2s=",
-        (*TRACES_ONLY, ("LLMCOST_PROFILES", "langfuse")),
+        TRACES_ONLY,
         "langfuse.observation.cost_details",
         metrics=False,
     ),

@@ -66,7 +66,7 @@ def test_restarts_on_several_hosts_add_up(running: Asking, tmp_path: Path, prefe
 
 
 def test_ten_thousand_users_add_no_series(running: Asking, tmp_path: Path) -> None:
-    few, many = write(tmp_path, USERS.replace("10_000", "1"), "few.py"), write(tmp_path, USERS, "many.py")
+    few, many = write(tmp_path, USERS.replace("10_000", "20"), "few.py"), write(tmp_path, USERS, "many.py")
     more = {"OTEL_TRACES_EXPORTER": "none"}
     for service, app in (("few", few), ("many", many)):
         observed(app, settings(running.stack.endpoint, service, tmp_path / service, **more))

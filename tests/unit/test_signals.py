@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from llmcost.config import Config
-from llmcost.signals import METRICS, TRACES, endpoint_of, exported, exporters_of, kept, protocol_of
+from llmcost.signals import METRICS, TRACES, endpoint_of, exported, exporters_of, kept, profiles_of, protocol_of
 
 GENERAL = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://general:4318"}
 OF_METRICS = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://metrics:4318/v1/metrics"}
@@ -82,3 +82,22 @@ def test_a_protocol_that_is_not_known_is_said_and_left_aside(caplog: pytest.LogC
     with caplog.at_level(logging.WARNING, "llmcost"):
         assert protocol_of(TRACES, "http://c:4318", {"OTEL_EXPORTER_OTLP_PROTOCOL": "pigeon"}) == "http/protobuf"
     assert "'pigeon' is none of grpc, http/protobuf" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "profiles", "written"),
+    [
+        (None, (), ()),
+        ("http://collector:4318", (), ()),
+        ("https://cloud.langfuse.com/api/public/otel", (), ("langfuse",)),
+        ("http://own.example:3000/api/public/otel/", (), ("langfuse",)),
+        ("https://cloud.langfuse.com/api/public/otel", ("openlit",), ("openlit",)),
+        ("http://collector:4318", ("langfuse",), ("langfuse",)),
+    ],
+)
+def test_langfuse_is_told_costs_by_its_own_name_unless_others_are_set(
+    endpoint: str | None, profiles: tuple[str, ...], written: tuple[str, ...]
+) -> None:
+    assert profiles_of(Config(endpoint=endpoint, profiles=profiles), {}) == written
+    environ = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": endpoint} if endpoint else {}
+    assert profiles_of(Config(profiles=profiles), environ) == written

@@ -13,6 +13,7 @@ from unit.dashboards.dashboards import FILES, FOLDER, panels, queries, read
 from grafana import boards, names, uids, write
 from grafana.alert_rules import ALERTS
 from grafana.style import GREEN, RED, YELLOW
+from grafana.variables import KEPT
 from llmcost import semconv
 
 SUFFIXES = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count", "")}
@@ -105,6 +106,15 @@ def test_variables_are_declared_and_offered_by_label(path: Path) -> None:
     for panel in panels(document):
         used = {word for target in panel.get("targets", ()) for word in _variables(target)}
         assert {word for word in used if not word.startswith("__")} <= declared, panel["title"]
+
+
+@every_dashboard
+def test_every_dashboard_is_narrowed_in_the_same_ways(path: Path) -> None:
+    """And by user where single calls are shown, which name one; metrics do not."""
+    declared = [each["name"] for each in read(path)["templating"]["list"]]
+    assert declared[: len(KEPT)] == list(KEPT)
+    assert {"datasource", "traces", "service", "environment", "label", "model"} <= set(declared)
+    assert ("user" in declared) == (read(path)["uid"] == uids.TRACES)
 
 
 def _variables(target: dict[str, Any]) -> set[str]:

@@ -125,18 +125,19 @@ def test_a_limit_that_is_reached_is_a_finding(place: Path) -> None:
 
 def test_set_lets_calls_pass_and_none_takes_it_back(place: Path) -> None:
     running, later = program(place), LOOK_EVERY_S
-    assert spend(running, 1.0, "u1")
+    begun = -4 * later  # so that no call begins after the command's own time, which may be in another slot
+    assert spend(running, 1.0, "u1", later=begun)
     code, out, err = run("set", "users", "6h", "5", "--for", "u1")
     assert (code, err) == (0, "")
     assert out == "budget 'users' of user 'u1', rolling 6h: $5.00. All programs obey it within 5 seconds.\n"
-    assert spend(running, 0.1, "u1", later=later)
-    assert not spend(running, 1.05, "u2", later=later)
+    assert spend(running, 0.1, "u1", later=begun + later)
+    assert not spend(running, 1.05, "u2", later=begun + later)
     assert "$1.10 of $5.00 (set)" in run("status")[1]
     code, out, _ = run("set", "users", "6h", "none", "--for", "u1")
     assert "$1.00 again, as in the settings" in out
-    assert not spend(running, 0.1, "u1", later=2 * later)
+    assert not spend(running, 0.1, "u1", later=begun + 2 * later)
     assert run("set", "users", "6h", "3")[0] == 0
-    assert spend(running, 1.05, "u2", later=3 * later)
+    assert spend(running, 1.05, "u2", later=begun + 3 * later)
 
 
 def test_set_gives_limits_that_the_settings_do_not_have(place: Path) -> None:

@@ -21,7 +21,7 @@ from llmcost.config import Config
 from llmcost.exchange.clients import hooks
 from llmcost.exchange.engine import Clock, Engine, Options, active, new_call_id
 from llmcost.exchange.guard import guard
-from llmcost.exchange.watched import turns
+from llmcost.exchange.watch import turns
 from llmcost.pricing import LOCAL_FILE, LOCK_FILE, PriceBook, PriceSources
 from llmcost.processors.fan_out import FanOut
 from llmcost.processors.metrics import MetricsSpanProcessor

@@ -24,7 +24,7 @@ from llmcost.providers import Registry
 
 if TYPE_CHECKING:
     from llmcost.exchange.admission import Gate
-    from llmcost.exchange.watched import Turn
+    from llmcost.exchange.watch import Turn
 
 
 @dataclass(frozen=True, slots=True)

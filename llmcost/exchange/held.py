@@ -9,8 +9,8 @@ from llmcost import semconv
 from llmcost.calls import Call, Quoted, nano_dollars
 from llmcost.control import Admission, Budget, Controller, Decision, Quote, Verdict, usd_of
 from llmcost.exchange.guard import log
+from llmcost.exchange.said import Said
 from llmcost.exchange.settling import Settler
-from llmcost.exchange.started import Said
 
 RENEW_AFTER_S: Final = 60.0
 """A stream shows a sign of life to the ledger after so many seconds."""

@@ -8,8 +8,9 @@ from typing import Final
 from llmcost.calls import NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome, Usage, make_call
 from llmcost.errors import PriceMapError
 from llmcost.exchange.engine import Engine
+from llmcost.exchange.said import Said
 from llmcost.exchange.spans import CallSpan
-from llmcost.exchange.started import Ended, Said, Started
+from llmcost.exchange.started import Ended, Started
 from llmcost.pricing import PriceRequest, billed_tier
 from llmcost.providers import ResponseFacts
 

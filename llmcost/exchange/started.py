@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from llmcost.calls import Attribution, Quoted
+from llmcost.calls import Attribution
 from llmcost.providers import Endpoint, RequestFacts
 
 if TYPE_CHECKING:
     from llmcost.exchange.held import Held
-    from llmcost.exchange.watched import Watch
-
-
-class Said(NamedTuple):
-    """What budgets said to a call, and what they were told; see :class:`llmcost.calls.Call`."""
-
-    budget_action: str = "allow"
-    budget_name: str | None = None
-    requested_model: str | None = None
-    quotes: Mapping[str, Quoted] = {}
-    prompt_hash: str | None = None
-    budget_wait: float = 0.0
+    from llmcost.exchange.watch import Watch
 
 
 class Started(NamedTuple):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from llmcost.providers.facts import ResponseFacts
 from llmcost.providers.functions import Function
 from llmcost.providers.paths import Path
 from llmcost.providers.scan import Skim
 from llmcost.providers.usage import UsageTable
-from llmcost.providers.usual import UsualAnswer, UsualRequest
 
 Fields = Mapping[str, tuple[Path, ...]]
 _MOST_FORMS: Final = 256
@@ -91,6 +91,20 @@ class Stream:
     lines: bool = False
 
 
+class RequestForm(Protocol):
+    """The usual form of a request; see :mod:`llmcost.providers.usual`."""
+
+    def read(self, body: bytes) -> tuple[Any, ...] | None:
+        """The facts of a request without region and body, or None where its form is another."""
+
+
+class AnswerForm(Protocol):
+    """The usual form of an answer; likewise."""
+
+    def read(self, body: bytes) -> ResponseFacts | None:
+        """What an answer tells, or None where its form is another or it states no usage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One form of request and response, such as OpenAI's chat.
@@ -129,8 +143,8 @@ class Shape:
     costs: tuple[StatedCost, ...] = ()
     function: Function | None = None
     told_in: Skim = field(default_factory=Skim)
-    usual_request: UsualRequest | None = None
-    usual_answer: UsualAnswer | None = None
+    usual_request: RequestForm | None = None
+    usual_answer: AnswerForm | None = None
     texts: tuple[str, ...] = ()
     stream: Stream = Stream()
     error: Fields = field(default_factory=dict)

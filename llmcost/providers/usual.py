@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from llmcost.calls import Usage, make_usage
+from llmcost.providers.descriptor import Fields, Shape, Tally
 from llmcost.providers.facts import RequestFacts, ResponseFacts
 from llmcost.providers.functions import PLAIN
 from llmcost.providers.leaves import EACH, NEVER, Leaf, Leaves
 from llmcost.providers.paths import Path
-
-if TYPE_CHECKING:
-    from llmcost.providers.descriptor import Fields, Shape, Tally
 
 LARGEST: Final = 8_000
 """Larger texts, in bytes, are looked through for a few members (see :mod:`llmcost.providers.scan`)."""

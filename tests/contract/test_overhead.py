@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from llmcost.calls import Call
 from llmcost.exchange.engine import active
-from llmcost.exchange.watched import EVERY, FIRST, Watch
+from llmcost.exchange.watch import EVERY, FIRST, Watch
 from llmcost.runtime import runtime
 
 NETWORK, PROGRAM, OURS = 1000.0, 100.0, 0.25

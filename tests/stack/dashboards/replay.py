@@ -22,7 +22,7 @@ from stack.dashboards.world import World
 
 from llmcost.calls import Call
 from llmcost.control import Verdict
-from llmcost.exchange.watched import EVERY
+from llmcost.exchange.watch import EVERY
 from llmcost.processors.metrics import MetricsSpanProcessor
 from llmcost.processors.sums import CallSums, Row
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 Record = TypeVar("Record", bound=type[Any])
 Made = TypeVar("Made")
@@ -21,7 +21,8 @@ def quick(cls: Record) -> Record:
 
     The layout must be the class's own: it inherits from ``object`` alone and has no ``__post_init__``.
     """
-    made = _compiled(cls, "def __init__(self, {}):\n    become(self, '__class__', open)\n{}\n")
+    made = _compiled(cls, "def made(self, {}):\n    become(self, '__class__', open)\n{}\n")
+    made.__name__ = "__init__"
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     made.__annotations__ = dict(cls.__init__.__annotations__)
     cls.__init__ = made
@@ -34,11 +35,11 @@ def maker(cls: Callable[Given, Made]) -> Callable[Given, Made]:
     To call a class, Python puts the arguments into a dictionary and takes them out again, which is half of the time
     that a record of 40 fields takes.
     """
-    return _compiled(cls, "def make({}):\n    self = new(open)\n{}\n    return self\n")
+    return _compiled(cls, "def made({}):\n    self = new(open)\n{}\n    return self\n")
 
 
 def _compiled(cls: Any, source: str) -> Callable[..., Any]:
-    """The function of a source that has room for the parameters and for the lines which set the fields."""
+    """The function ``made`` of a source that has room for the parameters and for the lines which set the fields."""
     scope: dict[str, Any] = {
         "MISSING": MISSING,
         "become": object.__setattr__,
@@ -54,11 +55,14 @@ def _compiled(cls: Any, source: str) -> Callable[..., Any]:
         if each.default_factory is not MISSING:
             value = f"default_{each.name}() if {each.name} is default_{each.name} else {each.name}"
         stores.append(f"    self.{each.name} = {value}")
-    names = frozenset(scope)
     exec(source.format(", ".join(parameters), "\n".join([*stores, "    self.__class__ = frozen"])), scope)  # noqa: S102 - as dataclasses does
-    (name,) = scope.keys() - names - {"__builtins__"}
-    made: Callable[..., Any] = scope[name]
+    made: Callable[..., Any] = scope["made"]
     return made
+
+
+make_tuple: Final = tuple.__new__
+"""Makes a named tuple, given its class and all its values, in a third of the time that its own constructor takes; for
+places that every call passes."""
 
 
 def _required(each: Field[Any]) -> bool:

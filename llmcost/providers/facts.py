@@ -82,6 +82,11 @@ class ResponseFacts(NamedTuple):
     ended: bool = False
 
 
+def model_name(stated: str | None) -> str | None:
+    """A model's name as requests and answers have it in common; Gemini's may come as a path, ``models/NAME``."""
+    return stated.removeprefix("models/") if stated else None
+
+
 def _is_blob(value: bytes) -> bool:
     """Whether a long text is base64 or the like, which is no prose: it has no blank early on."""
     return len(value) > _BLOB and b" " not in value[:_BLOB]

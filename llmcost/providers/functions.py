@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from llmcost.providers.leaves import LeafType
+
 Counts = dict[str, float]
 Part = tuple[str, Counts]
 
@@ -126,12 +128,12 @@ class Plain(NamedTuple):
 
     Attributes:
         key: the key of the usage object that it reads.
-        type: the type of the value there, as in :data:`llmcost.providers.leaves.TYPES`.
+        type: the type of the value there, as a leaf has it.
         holds: whether it has nothing to change, by that value and the tokens of input and output; each may be None.
     """
 
     key: str
-    type: str
+    type: LeafType
     holds: Callable[[Any, int | None, int | None], bool]
 
 

@@ -8,14 +8,15 @@ nothing here and goes the general way (:mod:`llmcost.providers.wanted`), which f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from llmcost.providers.paths import Path
 
+LeafType = Literal["text", "count", "number", "flag", "any"]
+
 
 class Leaf(NamedTuple):
-    """A value: its name, where it stands, and its type, one of :data:`TYPES`. With ``also`` it is the sum of all these
-    places that are there.
+    """A value: its name, where it stands, and its type. With ``also`` it is the sum of all these places that are there.
 
     A path with ``*`` before its last segment gives a list of records with the one attribute :data:`EACH`. An empty text
     is of no type, as it may mean that another place has it.
@@ -23,15 +24,15 @@ class Leaf(NamedTuple):
 
     name: str
     path: Path
-    type: str
+    type: LeafType
     also: tuple[Path, ...] = ()
 
 
-TYPES: Final = frozenset({"text", "count", "number", "flag", "any"})
 EACH: Final = "value"
 NEVER: Final = ""
 """The name of values that must be absent or null."""
 _Tree = dict[Any, Any]
+_Read = Callable[[bytes], tuple[Any, ...] | None]
 
 
 class Leaves:
@@ -45,7 +46,7 @@ class Leaves:
         ValueError: there are no leaves, or one path goes on where another ends.
     """
 
-    __slots__ = ("_decode", "_leaves", "_names", "_take", "_tree")
+    __slots__ = ("_leaves", "_names", "_read", "_tree")
 
     def __init__(self, leaves: Iterable[Leaf], names: Mapping[str, Any]) -> None:
         self._leaves = tuple(leaves)
@@ -56,29 +57,23 @@ class Leaves:
         self._names = names
         if not self._leaves:
             raise ValueError("no leaves")
-        self._decode: Callable[[bytes], Any] | None = None
-        self._take: Callable[[Any], tuple[Any, ...] | None] = _nothing
+        self._read: _Read | None = None
 
     def of(self, body: bytes) -> tuple[Any, ...] | None:
         """The values, or None where the form is another."""
-        decode = self._decode or self._made()
+        read = self._read or self._made()
         try:
-            return self._take(decode(body))
+            return read(body)
         except (ValueError, RecursionError):
             return None
 
-    def _made(self) -> Callable[[bytes], Any]:
+    def _made(self) -> _Read:
         from msgspec.json import Decoder  # some milliseconds, so not before the first call
 
         scope: dict[str, Any] = {}
-        record = _record(self._tree, "record", _types(), scope)
-        self._take = _taker(self._names, self._leaves, self._tree, scope)
-        self._decode = Decoder(record).decode
-        return self._decode
-
-
-def _nothing(_: Any) -> None:
-    """Stands in until the first text."""
+        scope["decode"] = Decoder(_record(self._tree, "record", _types(), scope)).decode
+        self._read = _reader(self._names, self._leaves, self._tree, scope)
+        return self._read
 
 
 def _place(tree: _Tree, leaf: Leaf) -> None:
@@ -109,14 +104,14 @@ def _keys(leaf: Leaf, path: Path) -> Path:
 # --- the record -------------------------------------------------------------------------------------------------
 
 
-def _types() -> Mapping[str, Any]:
+def _types() -> Mapping[LeafType, Any]:
     from msgspec import Meta
 
     text, count = Annotated[str, Meta(min_length=1)], Annotated[int, Meta(ge=0)]
     return {"text": text, "count": count, "number": float, "flag": bool, "any": Any}
 
 
-def _record(tree: _Tree, name: str, types: Mapping[str, Any], scope: dict[str, Any]) -> Any:
+def _record(tree: _Tree, name: str, types: Mapping[LeafType, Any], scope: dict[str, Any]) -> Any:
     """The type of the objects of a tree. An object without fields is left in ``scope``, as ``empty_`` and its name."""
     from msgspec import defstruct
 
@@ -135,14 +130,12 @@ def _record(tree: _Tree, name: str, types: Mapping[str, Any], scope: dict[str, A
     return made
 
 
-# --- the function that takes the values out ---------------------------------------------------------------------
+# --- the function that decodes a text and takes the values out --------------------------------------------------
 
 
-def _taker(
-    names: Mapping[str, Any], leaves: Sequence[Leaf], tree: _Tree, scope: dict[str, Any]
-) -> Callable[[Any], tuple[Any, ...] | None]:
-    """A function from record to values. Plain loads of attributes take a tenth of what a loop over getters takes."""
-    lines = list(_openings(tree, "record"))
+def _reader(names: Mapping[str, Any], leaves: Sequence[Leaf], tree: _Tree, scope: dict[str, Any]) -> _Read:
+    """A function from text to values. Plain loads of attributes take a tenth of what a loop over getters takes."""
+    lines = ["record = decode(body)", *_openings(tree, "record")]
     lines += [f"if {_place_of(leaf, tree)} is not None: return None" for leaf in leaves if leaf.name == NEVER]
     values: list[str] = []
     for number, (name, absent) in enumerate(names.items()):
@@ -152,8 +145,8 @@ def _taker(
         lines += [f"if {value} is None: {value} = {_expression(leaf, tree)}" for leaf in own[1:]]
         lines += [f"if {value} is None: {value} = {absent!r}"] if own and absent is not None else []
     source = "".join(f"    {line}\n" for line in [*lines, f"return ({', '.join(values)},)"])
-    exec("def take(record):\n" + source, scope)  # noqa: S102 - as dataclasses does; no text of a file is in it
-    made: Callable[[Any], tuple[Any, ...] | None] = scope["take"]
+    exec("def read(body):\n" + source, scope)  # noqa: S102 - as dataclasses does; no text of a file is in it
+    made: _Read = scope["read"]
     return made
 
 

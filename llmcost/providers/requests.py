@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape
-from llmcost.providers.facts import RequestFacts
+from llmcost.providers.facts import RequestFacts, model_name
 from llmcost.providers.usual import Fact
 
 _FORM_FIELD: Final = 2_000
@@ -30,8 +30,7 @@ def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, cer
     asked = shape.usual_request.read(body) if shape.usual_request is not None and not form else None
     if asked is None:
         asked = RequestFacts(**_facts(shape, _form(shape, body) if form else _document(shape, body)))[:-2]
-    model = asked[0] or route.get("model")
-    model = model.removeprefix("models/") if model else None
+    model = model_name(asked[0] or route.get("model"))
     return RequestFacts._make((model, *asked[1:], route.get("region"), body))
 
 

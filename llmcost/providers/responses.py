@@ -9,7 +9,7 @@ from typing import Any, Final
 from llmcost.calls import Usage
 from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape, Tally
-from llmcost.providers.facts import RequestFacts, ResponseFacts
+from llmcost.providers.facts import RequestFacts, ResponseFacts, model_name
 from llmcost.providers.functions import Counts, Stated, number
 from llmcost.providers.usage import build, merge
 from llmcost.providers.wanted import load
@@ -168,7 +168,7 @@ class Collector:
             tuple(found.values()) if len(found) < _SEVERAL else tuple(found[key] for key in sorted(found, key=str))
         )
         return ResponseFacts(
-            model=self.model.removeprefix("models/") if self.model else None,
+            model=model_name(self.model),
             id=self.id,
             finish_reasons=finishes,
             usage=usage,

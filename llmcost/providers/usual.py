@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from llmcost.calls import Usage, make_usage
 from llmcost.providers.descriptor import Fields, Shape, Tally
-from llmcost.providers.facts import RequestFacts, ResponseFacts
+from llmcost.providers.facts import RequestFacts, ResponseFacts, model_name
 from llmcost.providers.functions import PLAIN
-from llmcost.providers.leaves import EACH, NEVER, Leaf, Leaves
+from llmcost.providers.leaves import EACH, NEVER, Leaf, LeafType, Leaves
 from llmcost.providers.paths import Path
 
 LARGEST: Final = 8_000
@@ -30,7 +30,7 @@ class Fact(NamedTuple):
 
     name: str
     convert: Callable[[Any], Any]
-    usual: str | None
+    usual: LeafType | None
 
 
 class UsualRequest:
@@ -53,8 +53,9 @@ class UsualRequest:
             name, kind = facts[field].name, facts[field].usual
             for path in found:
                 plain = _before_lists(path)
-                usual = kind is not None and plain == path
-                leaves.append(Leaf(name, path, kind or "") if usual else Leaf(NEVER, plain, "any"))
+                leaves.append(
+                    Leaf(name, path, kind) if kind is not None and plain == path else Leaf(NEVER, plain, "any")
+                )
         absent = RequestFacts(stream=stream)._asdict()
         self._leaves = Leaves(leaves, {name: absent[name] for name in RequestFacts._fields[:-2]})
 
@@ -118,8 +119,7 @@ class UsualAnswer:
         if counts[0] is None and not any(counts):
             return None
         finishes = (reasons,) if reasons is not None else ()
-        model = model.removeprefix("models/") if model is not None else None
-        return ResponseFacts(model, id_, finishes, make_usage(*counts), None, (), tier, status, ended=True)
+        return ResponseFacts(model_name(model), id_, finishes, make_usage(*counts), None, (), tier, status, ended=True)
 
 
 def _usage_up_to(names: Iterable[str]) -> dict[str, Any]:

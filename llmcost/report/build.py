@@ -17,7 +17,7 @@ from llmcost.store.percentiles import p95, p95_of_all
 from llmcost.store.query import Group, Spend, Sums, added
 
 NO_MAP: Final = "No semantic map: all calls are untracked. Run `llmcost scan`."
-UNSURE: Final = "? The label is unsure; settle it: `llmcost sections set FILE:FUNCTION LABEL`."
+_UNSURE: Final = "? The label is unsure; settle it: `llmcost sections set FILE:FUNCTION LABEL`."
 _SHOWN: Final = 5
 """Names that a note lists."""
 _TRUST_OF_STATUS: Final = {
@@ -154,7 +154,7 @@ def _remarks(question: Question, trust: Trust, unpriced: int) -> list[str]:
     if trust.calls and not question.mapped and trust.untracked:
         remarks.append(NO_MAP if trust.untracked == trust.calls else NO_MAP.replace("all calls", "some calls"))
     if trust.unsure:
-        remarks.append(UNSURE)
+        remarks.append(_UNSURE)
     if unpriced:
         remarks.append(f"* {plural(unpriced, 'call')} of unknown cost not included; `llmcost doctor` names the models.")
     if trust.lost:

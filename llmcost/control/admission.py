@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 PriceStatus = Literal["priced", "free", "unpriced", "zero_listed"]
 """``free``: the user's own row says 0. ``zero_listed``: the map says 0 for a hosted model, which is not believed."""
+
+KNOWN: Final = ("priced", "free")
+"""Where a price is known, so that the amounts of a quote mean something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Quote:
     @property
     def has_price(self) -> bool:
         """Whether the amounts mean something."""
-        return self.status in ("priced", "free")
+        return self.status in KNOWN
 
 
 FREE = Quote("free", 0, 0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from llmcost.control.admission import Admission
+from llmcost.control.admission import KNOWN, Admission
 from llmcost.control.budget import Budget
 from llmcost.control.callbacks import CallbackRunner
 from llmcost.control.consulting import NO_CALLBACKS, Callbacks, Consultation, context_of
@@ -17,7 +17,7 @@ from llmcost.control.ledger import Entry, Ledger, LedgerFailure, Option, Refusal
 from llmcost.control.ledger.contract import NOTHING
 from llmcost.control.notices import Told
 from llmcost.control.offers import Offer, Offers
-from llmcost.control.plan import Line, Planner
+from llmcost.control.plan import Line, Plan, Planner
 from llmcost.control.policy import (
     ALLOWED,
     Decision,
@@ -101,7 +101,7 @@ class Controller:
         """Whether, and with which model, a call may be sent. Never raises for a ledger or callback that fails."""
         if not self.budgets:
             return self._unlimited(admission)
-        if self._is_time_to_look(admission.started):
+        if not 0 <= admission.started - self._looked < LOOK_EVERY_S:  # also where the clock was put back
             self._look(admission.started)
         if self._may_be_quick:
             quick = self._quickly(admission)
@@ -120,7 +120,7 @@ class Controller:
         network = self.ledger.network
         if not network and self._may_be_quick:
             return self.admit(admission)
-        if self._is_time_to_look(admission.started):
+        if not 0 <= admission.started - self._looked < LOOK_EVERY_S:
             await asyncio.to_thread(self._look, admission.started)
         offers = wanted = self._offers.of(admission)
         heard: tuple[Decision, ...] = ()
@@ -137,27 +137,25 @@ class Controller:
         if not isinstance(limits, LedgerFailure):
             self.planner.use(limits)
 
-    def _is_time_to_look(self, now: float) -> bool:
-        # Also where the clock was put back.
-        return not 0 <= now - self._looked < LOOK_EVERY_S
-
     def _quickly(self, admission: Admission) -> Verdict | None:
         """The everyday call: one model, a known price, and budgets of money alone. None for every other call."""
-        plan = self.planner.plan(admission.values, admission.started, admission.model)
-        quote = admission.quote
-        if not plan.plain or not plan.lines or not quote.has_price:
+        call_id, started, model, values, quote = admission[:5]
+        plan = self.planner.plan(values, started, model)
+        if not plan.plain or quote.status not in KNOWN:
             return None
-        amount = self._offers.fair(admission, admission.model, quote)
+        amount = self.estimator.guess(values.get("label", ""), model, quote.estimate)
+        if quote.bound is not None and quote.bound < amount:
+            amount = quote.bound
         options = plan.holding(amount)
-        answer = attempt(self.ledger.reserve, make_tuple(Request, (admission.call_id, options, False)))
-        if not isinstance(answer, Reservation):
-            return self._answered(admission, [Offer(admission.model, plan.lines, options[0])], answer, ())
-        for (warn, block), (spent, held, _) in zip(plan.ceilings, answer.states, strict=True):
-            used = spent + held
-            if used >= warn or used + amount > block:
-                return self._answered(admission, [Offer(admission.model, plan.lines, options[0])], answer, ())
-        ticket = make_tuple(Ticket, (admission, admission.model, plan.lines))
-        return make_tuple(Verdict, ("allow", None, (), answer, (), ticket))
+        answer: Reservation | Refusal | LedgerFailure
+        try:
+            answer = self.ledger.reserve(make_tuple(Request, (call_id, options, False)))
+        except LedgerFailure as failure:
+            answer = failure
+        if isinstance(answer, Reservation) and (not answer.states or _is_quiet(plan, amount, answer.states)):
+            ticket = make_tuple(Ticket, (admission, model, plan.lines))
+            return make_tuple(Verdict, ("allow", None, (), answer, (), ticket))
+        return self._answered(admission, [Offer(model, plan.lines, options[0])], answer, ())
 
     def _unlimited(self, admission: Admission) -> Verdict:
         return Verdict(ticket=Ticket(admission, admission.model, ())) if self.active else ALLOWED
@@ -208,7 +206,8 @@ class Controller:
         asked: dict[str, int] = {}
         if degraded:
             asked = dict(zip((line.counter.key for line in wanted.lines), wanted.option.amounts, strict=True))
-        for line, amount, state in zip(taken.lines, taken.option.amounts, reservation.states, strict=True):
+        judging = zip(taken.lines, taken.option.amounts, reservation.states, strict=True) if reservation.states else ()
+        for line, amount, state in judging:
             can_degrade = degraded and admission.model in line.budget.fallbacks
             wish = asked.get(line.counter.key, amount)
             decision = judged(line, wish, state, now=admission.started, can_degrade=can_degrade)
@@ -278,17 +277,18 @@ class Controller:
         if self._renewed:
             self._renewed.pop(admission.call_id, None)
         if actual:
-            self.estimator.add(admission.label, ticket.model, actual)
+            self.estimator.add(admission.values.get("label", ""), ticket.model, actual)
         entries = self._entries(admission, model or ticket.model, actual or 0) if self._series else ()
         if not entries and verdict.reservation is None:
             return ()
         reservation = verdict.reservation or Reservation(admission.call_id, 0, _NO_OPTION, ())
         booked = max(reservation.option.amounts, default=0) if actual is None else actual
-        states = attempt(self.ledger.settle, reservation, booked, entries)
-        if isinstance(states, LedgerFailure):
+        try:
+            states = self.ledger.settle(reservation, booked, entries)
+        except LedgerFailure:
             self.counts["unsettled"] += 1
             return ()
-        return () if states is None else self._warnings(ticket, states)
+        return self._warnings(ticket, states) if states else ()
 
     def book(self, admission: Admission, actual: int | None) -> tuple[Decision, ...]:
         """Book a call that nobody asked for, such as one that was seen only when it had ended.
@@ -360,7 +360,7 @@ class Controller:
         return entries
 
     def _warnings(self, ticket: Ticket, states: Sequence[State]) -> tuple[Decision, ...]:
-        news = self._told.news(ticket.lines, states, ticket.admission.started)
+        news = self._told.news(ticket.lines, states, ticket.admission.started) if states else ()
         if not news:
             return ()
         told: list[Decision] = []
@@ -374,6 +374,15 @@ class Controller:
         if self._callbacks.on_budget_warning is not None:
             context = context_of(ticket.admission, line, state, 0, ticket.admission.started)
             self._runner.start(self._callbacks.on_budget_warning, context)
+
+
+def _is_quiet(plan: Plan, amount: int, states: Sequence[State]) -> bool:
+    """Whether no line of a plan has anything to say to a call that holds an amount."""
+    for (warn, block), (spent, held, _) in zip(plan.ceilings, states, strict=True):
+        used = spent + held
+        if used >= warn or used + amount > block:
+            return False
+    return True
 
 
 def series_name(scope: str, value: str = "") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import deque
 from typing import Final
@@ -15,7 +14,9 @@ ENOUGH: Final = 20
 ONE_IN: Final = 100
 """One call in so many may cost more than what is held."""
 
-_STEP: Final = math.log(1.02)
+_BITS: Final = 7
+"""Costs whose first so many binary digits are the same, rounded up, are of one class: 1.6 % wide at most."""
+
 _MOST_LABELS: Final = 2_000
 _HALVE_AT: Final = 4_096
 _LOOK_AGAIN: Final = 32
@@ -23,16 +24,15 @@ _LOOK_AGAIN: Final = 32
 
 
 class _History:
-    """Counts of costs in classes of 2 % width. Old calls fade: at 4,096 calls all counts are halved.
+    """Counts of costs by class. Old calls fade: at 4,096 calls all counts are halved.
 
     A cost is only put down in the path of a call; it is sorted in when the quantile is found anew.
     """
 
-    __slots__ = ("_classes", "_free", "_new", "count", "quantile")
+    __slots__ = ("_classes", "_new", "count", "quantile")
 
     def __init__(self) -> None:
         self._classes: dict[int, int] = {}
-        self._free = 0
         self._new: deque[int] = deque()
         self.count = 0
         """Calls so far, those that are not sorted in yet left out."""
@@ -41,35 +41,37 @@ class _History:
 
     def add(self, nano: int) -> bool:
         """Put a cost down; whether it is time to find the quantile anew."""
-        self._new.append(nano)
-        count = self.count + len(self._new)
-        return nano > self.quantile or count % _LOOK_AGAIN == 0 or count <= ENOUGH
+        new = self._new
+        new.append(nano)
+        return nano > self.quantile or len(new) >= _LOOK_AGAIN or self.count < ENOUGH
 
     def look(self) -> None:
         """Find the quantile anew; in one thread at a time."""
-        while self._new:
-            self._sort_in(self._new.popleft())
-        self.quantile = self._found()
-
-    def _sort_in(self, nano: int) -> None:
-        self.count += 1
-        if nano <= 0:
-            self._free += 1
-        else:
-            place = math.ceil(math.log(nano) / _STEP)
-            self._classes[place] = self._classes.get(place, 0) + 1
+        new, classes = self._new, self._classes
+        for _ in range(len(new)):
+            edge = _upper_edge(new.popleft())
+            classes[edge] = classes.get(edge, 0) + 1
+            self.count += 1
         if self.count >= _HALVE_AT:
-            self._classes = {place: count // 2 for place, count in self._classes.items() if count > 1}
-            self._free //= 2
-            self.count = self._free + sum(self._classes.values())
+            self._classes = {edge: count // 2 for edge, count in classes.items() if count > 1}
+            self.count = sum(self._classes.values())
+        self.quantile = self._found()
 
     def _found(self) -> int:
         left = -(-self.count // ONE_IN)
-        for place in sorted(self._classes, reverse=True):
-            left -= self._classes[place]
+        for edge in sorted(self._classes, reverse=True):
+            left -= self._classes[edge]
             if left <= 0:
-                return math.ceil(math.exp(place * _STEP))
+                return edge
         return 0
+
+
+def _upper_edge(nano: int) -> int:
+    """The most that costs of the same class cost."""
+    if nano <= 0:
+        return 0
+    shift = nano.bit_length() - _BITS
+    return nano if shift <= 0 else -(-nano >> shift) << shift
 
 
 class Estimator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from llmcost.control.budget import SHORT_LIFE_S, SHORT_SCOPES, Budget, Limits
 from llmcost.control.ledger import Counter, Option
 from llmcost.control.money import nano_of_limit
 from llmcost.control.windows import FOREVER, WINDOWS, Window, rolling, seconds_of
+from llmcost.records import make_tuple
 
 GRACE_S: Final = 86_400
 """How long a counter outlives its window, for calls that settle late."""
@@ -21,7 +23,8 @@ ROLLING: Final = "rolling "
 """Kinds of lines beside :data:`~llmcost.control.windows.WINDOWS`; a length follows the second."""
 
 _MOST_PLANS: Final = 20_000
-_MOST_OPTIONS: Final = 32
+_MOST_INSTANTS: Final = 1_024
+_MOST_AMOUNTS: Final = 1_024
 _GLOBAL: Final = ""
 ANY: Final = "*"
 """Stands for every value of a scope that the settings name no limits for."""
@@ -72,7 +75,7 @@ class Plan:
         lines: one for each counter, in order.
         counters: with the hard limits of budgets that block.
         ceilings: of each line, from where it warns and what it blocks.
-        plain: whether all lines are about money that is held fairly, which most plans are.
+        plain: whether there are lines, and all are about money that is held fairly, as in most plans.
         strict: whether a budget holds what a call can cost at most.
         max_depth: the budgets that limit depth, with their limit and value.
         repeats: the budgets that limit repeated prompts, with their limit and value.
@@ -88,16 +91,10 @@ class Plan:
     max_depth: tuple[tuple[Budget, str, int], ...] = ()
     repeats: tuple[tuple[Budget, str, int], ...] = ()
     variants: dict[frozenset[str], tuple[Counter, ...]] = field(default_factory=dict, compare=False)
-    options: dict[int, tuple[Option]] = field(default_factory=dict, compare=False)
 
     def holding(self, amount: int) -> tuple[Option]:
-        """The only option of a call that holds the same amount in all counters; kept, as most calls hold alike."""
-        option = self.options.get(amount)
-        if option is None:
-            if len(self.options) >= _MOST_OPTIONS:
-                self.options.clear()
-            option = self.options[amount] = (Option(self.counters, (amount,) * len(self.counters)),)
-        return option
+        """The only option of a call that holds the same amount in all counters."""
+        return (make_tuple(Option, (self.counters, _even(amount, len(self.counters)))),)
 
 
 class Planner:
@@ -112,9 +109,11 @@ class Planner:
         self._zones = {budget.name: ZoneInfo(budget.timezone) for budget in budgets}
         self._scopes = tuple(dict.fromkeys(budget.scope for budget in budgets if budget.scope != "global"))
         self._by_model = "model" in self._scopes
+        self._sole = self._scopes[0] if len(self._scopes) == 1 else None
         self._windows: dict[tuple[str, str], Window] = {}
-        self._plans: dict[tuple[str | None, ...], Plan] = {}
+        self._plans: dict[tuple[str | None, ...] | str | None, Plan] = {}
         self._set: dict[str, dict[str, int]] = {}
+        self._instants: dict[int, int] = {}
 
     def use(self, limits: Mapping[str, int]) -> None:
         """Let limits that were set while the program runs (by :func:`key_of`) take the place of those in the settings,
@@ -131,12 +130,12 @@ class Planner:
         """The plan for a call that starts at ``at``. ``model``, where given, answers the scope of that name."""
         if model and self._by_model:
             values = {**values, "model": model}
-        key = tuple(map(values.get, self._scopes))
+        key = tuple(map(values.get, self._scopes)) if self._sole is None else values.get(self._sole)
         plan = self._plans.get(key)
         if plan is None or not plan.since <= at < plan.until:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            plan = self._plans[key] = self._made(dict(zip(self._scopes, key, strict=True)), at)
+            plan = self._plans[key] = self._made({scope: values.get(scope) for scope in self._scopes}, at)
         return plan
 
     def degrading(self, plan: Plan, budgets: frozenset[str]) -> tuple[Counter, ...]:
@@ -162,13 +161,19 @@ class Planner:
                 repeats.append((budget, value, limits.max_repeats))
         ends = [line.window.end for line in lines if line.window.end != FOREVER]
         # Short-lived totals move their own end a day at a time, and a step back of the clock finds the window it needs.
-        until = min([*ends, int(at // GRACE_S + 1) * GRACE_S])
-        since = max([0, *(line.window.start for line in lines)])
+        until = self._shared(min([*ends, int(at // GRACE_S + 1) * GRACE_S]))
+        since = self._shared(max([0, *(line.window.start for line in lines)]))
         counters = tuple(line.counter for line in lines)
         strict = any(line.budget.bound == "strict" for line in lines)
-        plain = not (strict or depths or repeats) and all(line.limit is not None for line in lines)
+        plain = bool(lines) and not (strict or depths or repeats) and all(line.limit is not None for line in lines)
         ceilings = tuple((line.warn, line.block) for line in lines)
         return Plan(since, until, tuple(lines), counters, ceilings, plain, strict, tuple(depths), tuple(repeats))
+
+    def _shared(self, instant: int) -> int:
+        """The same number in the same object: each call reads it, and one object stays near the processor."""
+        if len(self._instants) >= _MOST_INSTANTS:
+            self._instants.clear()
+        return self._instants.setdefault(instant, instant)
 
     def _window(self, kind: str, zone: ZoneInfo, at: float) -> Window:
         """As :data:`WINDOWS` says; calls come in the order of time, so the window of the last call mostly holds."""
@@ -203,6 +208,12 @@ class Planner:
         of_all = self._set.get(owner_of(budget, ANY), {})
         found = {kind: amount for kind, amount in of_all.items() if kind not in of_one}
         return found | self._set.get(owner_of(budget, value), {})
+
+
+@lru_cache(_MOST_AMOUNTS)
+def _even(amount: int, number: int) -> tuple[int, ...]:
+    """The same amount for all counters; one object for all calls that hold alike."""
+    return (amount,) * number
 
 
 def _whole(limits: Limits) -> dict[str, int]:
@@ -258,7 +269,8 @@ def _line(budget: Budget, value: str, kind: str, window: Window, limit: int, at:
     # Rounded down, as the limit itself: a share never lets more through.
     warn, degrade, block = (int(limit * share) for share in (shares.warn, shares.degrade, shares.block))
     hard = block if budget.mode == "block" else None
-    counter = Counter(key_of(budget, value, kind), window.start, window.start, _until(budget, window, at), hard)
+    until = _until(budget, window, at)
+    counter = Counter(key_of(budget, value, kind), window.start, window.start, until, hard, mark=warn)
     return Line(budget, value, kind, counter, window, limit, warn, degrade, block)
 
 

@@ -59,6 +59,7 @@ class Counter:
         limit: nano-dollars that spent + held may not exceed; None for no limit.
         below: nano-dollars that spent + held must be under before the call (where a smaller model takes over).
         max_calls: number of calls that may be admitted.
+        mark: while spent + held, this call included, stay below it, nobody wants to see the state.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Counter:
     limit: int | None = None
     below: int | None = None
     max_calls: int | None = None
+    mark: int | None = None
 
 
 class Option(NamedTuple):
@@ -112,8 +114,8 @@ class Request(NamedTuple):
 
 
 class Reservation(NamedTuple):
-    """An admitted wish. ``states`` are its counters' before the call; ``verified`` is False where no ledger agreed;
-    ``keep`` is the wish's."""
+    """An admitted wish. ``states`` are its counters' before the call, or empty where the first option fits and stays
+    below all marks; ``verified`` is False where no ledger agreed; ``keep`` is the wish's."""
 
     call_id: str
     choice: int
@@ -185,7 +187,8 @@ class Ledger(Protocol):
             calls: how many calls this stands for; more than one for a lease.
 
         Returns:
-            the counters' states afterwards, or None where this call id was settled before.
+            the counters' states afterwards, or None where this call id was settled before. A ledger may say nothing,
+            an empty tuple, where all counters stay below their marks.
         """
 
     def release(self, reservation: Reservation) -> None:

@@ -73,10 +73,10 @@ class Lease:
 
 def slice_of(option: Option, size: int) -> Option:
     """A slice for ``size`` such calls. The limit is lowered so that it fits only while it is a small part of what is
-    left: used + SHARE * slice <= limit."""
+    left: used + SHARE * slice <= limit. Without marks: who spends from a slice wants to know where it began."""
     amounts = tuple(amount * size for amount in option.amounts)
     counters = tuple(
-        counter if counter.limit is None else replace(counter, limit=counter.limit - (SHARE - 1) * amount)
+        replace(counter, limit=None if counter.limit is None else counter.limit - (SHARE - 1) * amount, mark=None)
         for counter, amount in zip(option.counters, amounts, strict=True)
     )
     return Option(counters, amounts)

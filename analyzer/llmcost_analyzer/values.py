@@ -11,6 +11,8 @@ Ref = tuple[int, int]
 
 _DEEPEST: Final = 3
 """Containers in each other."""
+_LONGEST: Final = 10_000
+"""Characters of a text; those that rules read of a prompt are fewer."""
 _STEPS: Final = (".", "(", "[")
 _MOST_STEPS: Final = 8
 """Attributes, calls and items in an access path; those that the tables name are shorter."""
@@ -72,9 +74,16 @@ class Super:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text; parts that are not known are null characters."""
+    """A text; parts that are not known are null characters.
+
+    A text has an end: ``page = f"{page} {page}"`` would double each time it is worked out again.
+    """
 
     text: str
+
+    def __post_init__(self) -> None:
+        if len(self.text) > _LONGEST:
+            object.__setattr__(self, "text", self.text[:_LONGEST])
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,3 +150,17 @@ def test_a_function_among_the_fields_of_an_object_is_found_under_its_name(tmp_pa
         },
     )
     assert entries.keys() == {"complete", "report", "Rag.run"}
+
+
+def test_a_text_that_doubles_in_a_circle_has_an_end(tmp_path: Path) -> None:
+    merge = """
+    def merge(tokens):
+        words = [token.text for token in tokens]
+        first, second = words[0], words[1]
+        words.insert(0, f"{first} {second}")
+        return words
+    def write_pages(tokens):
+        for name in merge(tokens):
+            client.responses.create(model=name, input=tokens)
+    """
+    assert "write_pages" in found(tmp_path, {"app.py": program(merge)})

@@ -9,13 +9,14 @@ from llmcost_analyzer import passing as known
 from llmcost_analyzer.answers import Kept
 from llmcost_analyzer.candidates import Candidates
 from llmcost_analyzer.classes import decorator_names
-from llmcost_analyzer.effects import EffectReader, Site
+from llmcost_analyzer.effects import EffectReader
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
 from llmcost_analyzer.frameworks import FRAMEWORKS, Framework
 from llmcost_analyzer.index import Index
 from llmcost_analyzer.reuse import Rests, rests_on
 from llmcost_analyzer.sinks import Sinks
+from llmcost_analyzer.sites import Site
 from llmcost_analyzer.values import Instance, Ref, in_turn
 
 
@@ -66,13 +67,13 @@ class CallGraph:
     def _find(self) -> None:
         self.evaluator.classes.find()
         names = {name for kind in self.sinks.kinds.values() for name in kind.collects}
-        self._effects.collect(item for name in sorted(names) for item in self.index.calls.get(name, ()))
+        self._effects.collected.collect(item for name in sorted(names) for item in self.index.calls.get(name, ()))
         self._framework_edges()
         for ref, call in self._candidates.requests():
             self._evaluate(ref, call)
         for ref in self._candidates.decorated():
             self._reach(ref)
-        if self.nodes or self._candidates.callable_objects():
+        if self.nodes or self._candidates.callable_objects() or self._candidates.handed_on():
             for ref, call in self._candidates.of_values():
                 self._evaluate(ref, call)
         while self._queue:

@@ -69,6 +69,10 @@ class Candidates:
             at = self._index.parent(at)
         return False
 
+    def handed_on(self) -> bool:
+        """Whether something with the name of a request is handed to another call, which may keep it."""
+        return not self.request_names().isdisjoint(self._index.passed)
+
     def callable_objects(self) -> bool:
         """Whether the project imports an SDK whose objects are called themselves."""
         return any(self._sinks.makes_callables(root) for facts in self._index.files for root in facts.roots)

@@ -64,7 +64,7 @@ def _instance_of(evaluator: Evaluator, value: Value) -> Values:
     if isinstance(value, Class):
         return frozenset((Instance(value.ref),))
     if isinstance(value, External):
-        kind = evaluator.sinks.typed(value.path)
+        kind = evaluator.sinks.annotated(value.path)
         if kind is not None:
             return frozenset((Sdk(kind, "", f"type:{value.path}"),))
         if value.path.startswith(("builtins.", "typing.")):

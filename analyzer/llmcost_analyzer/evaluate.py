@@ -6,6 +6,7 @@ empty answer means "not known".
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterable
 from typing import Final
 from zlib import crc32
@@ -110,7 +111,12 @@ class Evaluator:
                 if found is not None:
                     return found
             at = self.index.parent(at)
-        return self._star(ref[0], name) or frozenset((External(f"builtins.{name}"),))
+        return self._star(ref[0], name) or frozenset((self._from_nowhere(name),))
+
+    def _from_nowhere(self, name: str) -> External:
+        """A name that nothing binds is built in, or a module that whoever runs the code puts there."""
+        there = self.sinks.known_root(name) and not hasattr(builtins, name)
+        return External(name if there else f"builtins.{name}")
 
     def _bound(self, ref: Ref, scope: Scope, name: str) -> Values | None:
         """The values of a name that is bound in this very scope; None where it is not."""

@@ -97,10 +97,11 @@ class Sinks:
         rows = {row["name"]: row for row in table["kind"]}
         self.kinds: dict[str, Kind] = {name: _kind(name, rows) for name in rows}
         self._made, self._types, self._functions = _Names(), _Names(), _Names()
-        self._results, self._decorators = _Names(), _Names()
+        self._results, self._decorators, self._annotations = _Names(), _Names(), _Names()
         for name, row in rows.items():
             _add_all(self._made, row.get("made_by", ()), name)
             _add_all(self._types, row.get("types", ()), name)
+            _add_all(self._annotations, row.get("annotations", ()), name)
         for names, key in (
             (self._functions, "functions"),
             (self._results, "results"),
@@ -128,7 +129,7 @@ class Sinks:
     def _paths(self, rows: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, set[str]]:
         paths: dict[str, set[str]] = defaultdict(set)
         for name, row in rows.items():
-            for key in ("made_by", "types"):
+            for key in ("made_by", "types", "annotations"):
                 paths[name].update(row.get(key, ()))
         for key in ("modules", "results"):
             for path, name in table[key].items():
@@ -160,8 +161,12 @@ class Sinks:
         return found
 
     def typed(self, path: str) -> str | None:
-        """The kind of object that a value annotated with ``path`` is."""
+        """The kind of object that an instance of ``path``, or of a class that derives from it, is."""
         return self._types.get(path) or self.made(path)
+
+    def annotated(self, path: str) -> str | None:
+        """The kind of object that a value annotated with ``path`` is."""
+        return self._annotations.get(path) or self.typed(path)
 
     def _function_uncached(self, path: str) -> str | None:
         """The operation of a function that is a request itself."""

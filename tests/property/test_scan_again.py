@@ -7,10 +7,11 @@ import pytest
 from analyzer_projects import write
 
 from llmcost_analyzer import scanner
-from llmcost_analyzer.effects import EffectReader, Effects
+from llmcost_analyzer.effects import EffectReader
 from llmcost_analyzer.entries import Entry
 from llmcost_analyzer.facts import Expr
 from llmcost_analyzer.scanner import Options, scan
+from llmcost_analyzer.sites import Effects
 from llmcost_analyzer.values import Ref
 
 PROJECT = {

@@ -164,3 +164,49 @@ def test_a_text_that_doubles_in_a_circle_has_an_end(tmp_path: Path) -> None:
             client.responses.create(model=name, input=tokens)
     """
     assert "write_pages" in found(tmp_path, {"app.py": program(merge)})
+
+
+def test_what_tests_put_in_the_place_of_a_client_hides_no_call(tmp_path: Path) -> None:
+    adapter = """
+    import json
+    class Adapter:
+        def __init__(self, client):
+            self.client = client
+        def send(self, body):
+            return self.client.invoke_model(modelId="m", body=json.dumps(body))
+    """
+    test = """
+    from unittest.mock import Mock
+    from adapter import Adapter
+    class Client:
+        def invoke_model(self, modelId, body):
+            return {}
+    def test_send():
+        assert Adapter(Client()).send({}) == {}
+        assert Adapter(Mock()).send({})
+    """
+    entries = found(tmp_path, {"adapter.py": dedent(adapter), "tests/test_adapter.py": dedent(test)})
+    assert [site.operation for site in entries["Adapter.send"].call_sites] == ["chat"]
+
+
+def test_a_partial_that_is_kept_is_no_request(tmp_path: Path) -> None:
+    keeps = """
+    from functools import partial
+    class Sender:
+        def __init__(self):
+            self.send = partial(client.responses.create, model="m")
+        def answer(self, text):
+            return self.send(input=text)
+    """
+    entries = found(tmp_path, {"app.py": program(keeps)})
+    assert "Sender.answer" in entries
+    assert "Sender.__init__" not in entries
+
+
+def test_a_module_that_whoever_runs_the_code_puts_there_is_known(tmp_path: Path) -> None:
+    plugin = """
+    @register(imports=["litellm"])
+    def answer(question):
+        return litellm.completion(model="m", messages=question)
+    """
+    assert "answer" in found(tmp_path, {"plugin.py": dedent(plugin), "app.py": "import litellm\n"})

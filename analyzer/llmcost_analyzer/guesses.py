@@ -1,0 +1,150 @@
+"""What a call may be where nothing is known of the object: told by its shape, or by the name of the method."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from llmcost_analyzer import http, shapes
+from llmcost_analyzer import passing as known
+from llmcost_analyzer.evaluate import Evaluator
+from llmcost_analyzer.facts import Expr, callee_name
+from llmcost_analyzer.imported import imports_sdk
+from llmcost_analyzer.sites import Effects, raw_requests, request
+from llmcost_analyzer.values import Class, External, Function, Instance, Ref, Sdk, Value
+
+_TELLING: Final = 5
+"""Shorter names of methods say too little."""
+_EMPTY_WORDS: Final = frozenset(
+    {
+        "base",
+        "client",
+        "service",
+        "manager",
+        "model",
+        "abstract",
+        "self",
+        "provider",
+        "handler",
+        "interface",
+        "impl",
+        "the",
+    }
+)
+_OF_PROJECT: Final = (Function, Class, Instance)
+_TEST: Final = re.compile(r"(^|/)tests?/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
+"""Paths of tests."""
+_UNIQUE_ENOUGH: Final = 3
+"""An unknown object's method is taken for the project's where at most this many classes define that name."""
+
+
+def _telling_words(name: str) -> set[str]:
+    """The words of a name: ``embedding_model`` and ``EmbeddingBase`` share one."""
+    parts = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+", name)
+    return {part.lower() for part in parts} - _EMPTY_WORDS
+
+
+class Guesser:
+    """Guesses the effects of calls."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self._index = evaluator.index
+        self._sdk_files: dict[int, bool] = {}
+        self._tests: dict[int, bool] = {}
+
+    def guess(self, ref: Ref, call: Expr, values: Iterable[Value], out: Effects) -> None:
+        """Add to the effects of a call what it may do, where they say nothing of it but what tests put in its place."""
+        if out.sites or any(not self._stands_in(ref, at) for at in out.runs):
+            return
+        if not self._unknown(self._without_stand_ins(ref, values)):
+            return
+        shape = shapes.by_shape(call, imports_sdk=self._imports_sdk(ref[0]))
+        if shape is not None and not self._is_project_method(ref, call):
+            out.sites.append(request(self._evaluator, ref, call, ("unknown", shape.operation)))
+            return
+        name = callee_name(call[1])
+        if name in http.UNKNOWN_SENDERS:
+            out.sites.extend(raw_requests(self._evaluator, ref, call, http.UNKNOWN_SENDERS[name]))
+        if not out.sites and not out.runs and call[1] is not None and call[1][0] == "attr":
+            out.runs |= self._only_methods(call[1])
+
+    def _unknown(self, values: Iterable[Value]) -> bool:
+        """Nothing is known, or only that it comes from another package that is not in the table."""
+        for value in values:
+            if isinstance(value, Sdk) and "." in value.path:
+                continue
+            if not isinstance(value, External):
+                return False
+            root = value.path.split(".")[0].split("(")[0]
+            if root == "builtins" or root in known.PLAIN_PACKAGES or self._evaluator.sinks.known_root(root):
+                return False
+        return True
+
+    def _is_project_method(self, ref: Ref, call: Expr) -> bool:
+        """The object is one of the project's own classes, although it has no such method that we see."""
+        func = call[1]
+        if func is None or func[0] != "attr":
+            return False
+        values = self._without_stand_ins(ref, self._evaluator.value(ref, func[1]))
+        return any(isinstance(v, (Instance, Class)) for v in values)
+
+    def _without_stand_ins(self, ref: Ref, values: Iterable[Value]) -> list[Value]:
+        """The values that are not what tests put in the place of a client."""
+        return [v for v in values if not (isinstance(v, _OF_PROJECT) and self._stands_in(ref, v.ref))]
+
+    def _stands_in(self, ref: Ref, at: Ref) -> bool:
+        """Whether something is defined in a test, but used outside of it."""
+        return self._is_test(at[0]) and not self._is_test(ref[0])
+
+    def _is_test(self, number: int) -> bool:
+        if number not in self._tests:
+            self._tests[number] = bool(_TEST.search(self._index.files[number].path))
+        return self._tests[number]
+
+    def _only_methods(self, func: Expr) -> set[Ref]:
+        """The methods of the project that an unknown object's method may be.
+
+        They are taken where only few classes define that name, or where all that do share a base class. A name that
+        many things have counts only where the object is called like the class.
+        """
+        name = str(func[2])
+        found, roots = self._family(name)
+        telling = name not in known.COMMON_NAMES and len(name) >= _TELLING
+        if telling and len(found) <= _UNIQUE_ENOUGH:
+            return set(found)
+        if len(roots) != 1:
+            return set()
+        return set(found) if telling or self._called_like(func[1], next(iter(roots))) else set()
+
+    def _family(self, name: str) -> tuple[frozenset[Ref], frozenset[Ref]]:
+        """The methods with a name, and the furthest base classes that define it."""
+
+        def work() -> tuple[frozenset[Ref], frozenset[Ref]]:
+            found = [] if name.startswith("__") else self._index.defs.get(name, ())
+            methods = [ref for ref in found if self._in_class(ref)]
+            return frozenset(methods), frozenset(self._root(ref, name) for ref in methods)
+
+        found: tuple[frozenset[Ref], frozenset[Ref]] = self._evaluator.answers.solver.ask(("family", name), work)
+        return found
+
+    def _root(self, ref: Ref, name: str) -> Ref:
+        """The furthest base class that defines a method."""
+        owner = self._index.parent(ref) or ref
+        return [at for at in self._evaluator.classes.lineage(owner) if name in self._index.scope(at).binds][-1]
+
+    def _called_like(self, base: Expr | None, owner: Ref) -> bool:
+        """Whether the name of an object and the name of a class share a word that says something."""
+        holder = callee_name(base)
+        return bool(_telling_words(holder) & _telling_words(self._index.scope(owner).name))
+
+    def _in_class(self, ref: Ref) -> bool:
+        parent = self._index.parent(ref)
+        return parent is not None and self._index.scope(parent).kind == "class"
+
+    def _imports_sdk(self, number: int) -> bool:
+        self._index.notes.current.add(("sdk", self._index.files[number].path))
+        if number not in self._sdk_files:
+            self._sdk_files[number] = imports_sdk(self._index.files[number], self._evaluator.sinks)
+        return self._sdk_files[number]

@@ -100,6 +100,14 @@ class Option(NamedTuple):
                     return place
         return None
 
+    def is_far(self, states: Sequence[State]) -> bool:
+        """Whether all counters stay below their marks with this option."""
+        for place, (spent, held, _) in enumerate(states):
+            mark = self.counters[place].mark
+            if mark is None or spent + held + self.amounts[place] >= mark:
+                return False
+        return True
+
 
 class Request(NamedTuple):
     """A wish to spend. The first option that fits is taken, all its counters at once.

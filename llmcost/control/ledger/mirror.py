@@ -10,15 +10,20 @@ from llmcost.control.ledger.journal import Pending
 from llmcost.control.ledger.series import bucket_of
 
 _MOST_ROWS: Final = 20_000
+_MOST_SUMS: Final = 5_000
 
 T = TypeVar("T")
 
 
 class Mirror:
-    """Sums by counter and by bucket, and the calls in flight; the oldest windows are dropped first."""
+    """Sums by counter and by bucket, and the calls in flight; the oldest windows are dropped first.
+
+    What calls with the same counters add is one sum, which goes to the single counters only when these are asked for.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._sums: dict[int, _Sum] = {}
         self._rows: dict[tuple[str, int], tuple[Counter, list[int]]] = {}
         self._buckets: dict[tuple[str, int], list[int]] = {}
         self._live: dict[str, Reservation] = {}
@@ -68,6 +73,7 @@ class Mirror:
     def reset(self, prefix: str) -> None:
         """Somebody set counters to 0; calls in flight count on."""
         with self._lock:
+            self._part()
             for place in [place for place in self._rows if place[0].startswith(prefix)]:
                 del self._rows[place]
             for reservation in self._live.values():
@@ -78,6 +84,7 @@ class Mirror:
     def rows(self) -> list[tuple[Counter, State]]:
         """Spent and calls by counter; holds are made again one by one, see :meth:`live`."""
         with self._lock:
+            self._part()
             return [(counter, (spent, 0, calls)) for counter, (spent, calls) in self._rows.values()]
 
     def entries(self) -> list[Entry]:
@@ -91,8 +98,21 @@ class Mirror:
             return list(self._live.values())
 
     def _add(self, reservation: Reservation, spent: int, calls: int) -> None:
-        for counter in reservation.option.counters:
-            self._book(counter, spent, calls)
+        counters = reservation.option.counters
+        known = self._sums.get(id(counters))
+        if known is None or known.counters is not counters:
+            if len(self._sums) >= _MOST_SUMS:
+                self._part()
+            known = self._sums[id(counters)] = _Sum(counters)
+        known.spent += spent
+        known.calls += calls
+
+    def _part(self) -> None:
+        """Give each counter what the sums have for it."""
+        for each in self._sums.values():
+            for counter in each.counters:
+                self._book(counter, each.spent, each.calls)
+        self._sums.clear()
 
     def _book(self, counter: Counter, spent: int, calls: int) -> None:
         place = (counter.key, counter.slot)
@@ -102,6 +122,17 @@ class Mirror:
             _shorten(self._rows)
         row[1][0] += spent
         row[1][1] += calls
+
+
+class _Sum:
+    """What calls have added that share a tuple of counters."""
+
+    __slots__ = ("calls", "counters", "spent")
+
+    def __init__(self, counters: tuple[Counter, ...]) -> None:
+        self.counters = counters
+        self.spent = 0
+        self.calls = 0
 
 
 def _shorten(table: dict[tuple[str, int], T]) -> None:

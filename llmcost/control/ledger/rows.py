@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from llmcost.control.ledger.contract import DAY_S, NOTHING, REMEMBER_S, Counter, Entry, Option, Reservation, State
+from llmcost.control.ledger.prepared import BOOK, ROW, lasting, live_on
 from llmcost.control.ledger.series import bucket_of, drop_before, roll_up_before
 
 Stake = list[Any]
@@ -16,15 +17,9 @@ Stake = list[Any]
 BITE: Final = 256
 """Rows that one call tidies away at most, so that no call pays for a long pause."""
 
+_BOOK = BOOK.format(ROW)
 _STATE = "SELECT spent, held, calls FROM counters WHERE key = ? AND slot = ?"
 _STATE_ROLLING = "SELECT sum(spent), sum(held), sum(calls) FROM counters WHERE key = ? AND slot BETWEEN ? AND ?"
-_BOOK = """
-INSERT INTO counters (key, slot, until, spent, held, calls) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (key, slot) DO UPDATE SET
-    spent = spent + excluded.spent, held = held + excluded.held, calls = calls + excluded.calls
-"""
-# Apart from _BOOK, since naming an indexed column there would write the index for every call.
-_LIVE_ON = "UPDATE counters SET until = :until WHERE key = :key AND slot = :slot AND until < :until"
 _BOOK_SERIES = """
 INSERT INTO buckets (series, slot, nano, calls) VALUES (?, ?, ?, ?)
 ON CONFLICT (series, slot) DO UPDATE SET nano = nano + excluded.nano, calls = calls + excluded.calls
@@ -88,10 +83,7 @@ def book(db: sqlite3.Cursor, rows: Iterable[tuple[Any, ...]]) -> None:
     """Add rows ``(key, slot, until, spent, held, calls)`` to the counters."""
     rows = list(rows)
     db.executemany(_BOOK, rows)
-    for key, slot, until, *_ in rows:
-        # Totals of runs and sessions: they move their own end.
-        if slot == 0 and until:
-            db.execute(_LIVE_ON, {"key": key, "slot": slot, "until": until})
+    live_on(db, lasting(rows))
 
 
 def book_series(db: sqlite3.Cursor, entries: Sequence[Entry]) -> None:

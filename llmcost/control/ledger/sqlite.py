@@ -25,7 +25,9 @@ from llmcost.control.ledger.contract import (
     State,
 )
 from llmcost.control.ledger.forks import rebuild_in_child
+from llmcost.control.ledger.prepared import Cabinet
 from llmcost.control.ledger.series import grouped
+from llmcost.records import make_tuple
 
 _TIDY_EVERY_S: Final = 300.0
 
@@ -54,6 +56,7 @@ class SqliteLedger:
         self._file = SqliteFile(path, wait_s=wait_s)
         self._clock = clock
         self._hold_s = hold_s
+        self._cabinet = Cabinet()
         self._next_expiry = 0.0
         self._next_tidy = 0.0
         rebuild_in_child(self)
@@ -77,6 +80,9 @@ class SqliteLedger:
     def _reserve(self, request: Request) -> Reservation | Refusal:
         with self._file.writing() as db:
             now = self._begin(db)
+            quick = self._quickly(db, request, now)
+            if quick is not None:
+                return quick
             known = db.execute("SELECT state, choice FROM calls WHERE id = ?", (request.call_id,)).fetchone()
             if known is not None and known[0] in ("held", "settled"):
                 option = request.options[known[1]]
@@ -96,6 +102,21 @@ class SqliteLedger:
                 seen.append(states)
         return Refusal(request.call_id, tuple(refused_by), tuple(seen))
 
+    def _quickly(self, db: sqlite3.Cursor, request: Request, now: float) -> Reservation | None:
+        """The usual answer: the first option fits, and the call is not known. None, and nothing is done, else."""
+        call_id, options, keep = request
+        option = options[0]
+        if not option.counters:
+            return None
+        prepared = self._cabinet.of(option.counters)
+        states = prepared.states(db)
+        if option.refused_by(states) is not None:
+            return None
+        if not prepared.hold(db, (call_id, now + self._hold_s, keep), 0, option.amounts):
+            return None
+        told = () if option.is_far(states) else states
+        return make_tuple(Reservation, (call_id, 0, option, told, True, keep))
+
     def _hold(self, db: sqlite3.Cursor, request: Request, index: int, now: float) -> None:
         stakes = rows.stakes_of(request.options[index])
         rows.book(db, [(*stake[:3], 0, stake[3], 1) for stake in stakes])
@@ -108,9 +129,19 @@ class SqliteLedger:
         self, reservation: Reservation, actual: int, entries: Sequence[Entry] = (), calls: int = 1
     ) -> tuple[State, ...] | None:
         """See the contract."""
+        call_id, option = reservation.call_id, reservation.option
         with self._file.writing() as db:
             now = self._begin(db)
-            row = rows.find_call(db, reservation.call_id)
+            if option.counters:
+                prepared = self._cabinet.of(option.counters)
+                call = call_id, now + REMEMBER_S
+                if prepared.settle(db, call, option.amounts, (actual, calls - 1)):
+                    rows.book_series(db, entries)
+                    # A call that was far from all marks and costs no more than it held brings nobody to a mark: who
+                    # holds more meanwhile, and so comes there, looks when it ends.
+                    far = reservation.verified and not reservation.states and actual <= min(option.amounts)
+                    return () if far else prepared.states(db)
+            row = rows.find_call(db, call_id)
             if row is not None and row[0] == "settled":
                 return None
             rows.book(db, rows.settlement(reservation, actual, row, calls - 1))

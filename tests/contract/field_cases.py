@@ -1,6 +1,7 @@
 """What users of comparable tools reported, by the case's number, and the tests that keep it from happening here.
 
-Cases 1 to 14 are calls that were counted wrong or a program that was broken; P is processes, R store and dashboards.
+Cases 1 to 14 are calls that were counted wrong or a program that was broken; B is budgets, P processes, R store and
+dashboards.
 The reports are public: ``owner/repository#number``. Add a row with its test when a report touches llmcost.
 """
 
@@ -25,6 +26,9 @@ _CLIENTS: Final = "tests/contract/test_clients.py::"
 _ONCE: Final = "tests/contract/test_counted_once.py::"
 _DOCTOR: Final = "tests/unit/cli/test_doctor.py::"
 _PRICES: Final = "tests/unit/pricing/test_field_cases.py::"
+_BUDGETS: Final = "tests/unit/control/test_controller.py::"
+_OUTAGES: Final = "tests/contract/test_ledger_outages.py::"
+_LEDGERS: Final = "tests/contract/test_ledger_processes.py::"
 
 CASES: Final = {
     "1": Case(
@@ -131,6 +135,62 @@ CASES: Final = {
         (
             f"{_STREAMS}test_the_program_gets_what_it_gets_without_llmcost",
             f"{_STREAMS}test_a_body_that_is_never_read_is_a_call_too",
+        ),
+    ),
+    "B1": Case(
+        "BerriAI/litellm#34896",
+        "a window turns late by the offset of its zone, and its first hours count twice",
+        (
+            f"{_BUDGETS}test_a_day_begins_at_local_midnight_whatever_the_machine_thinks",
+            "tests/unit/control/test_window_table.py::test_the_zone_of_the_machine_has_no_say",
+            "tests/unit/control/test_status.py::test_the_status_is_what_enforcement_uses",
+        ),
+    ),
+    "B2": Case(
+        "BerriAI/litellm#40095",
+        "simultaneous first requests of a user never seen pass a default budget",
+        (f"{_LEDGERS}test_the_first_requests_of_a_user_never_seen_are_limited",),
+    ),
+    "B3": Case(
+        "BerriAI/litellm#34429",
+        "the rule for a ledger that fails covers reading it, but not the reservation",
+        (
+            f"{_OUTAGES}test_with_no_redis_the_budget_says_what_happens_within_its_time",
+            f"{_BUDGETS}test_a_ledger_that_fails_follows_the_rule",
+        ),
+    ),
+    "B4": Case(
+        "BerriAI/litellm#27639, #30522",
+        "refused at a third of the budget: holds of cancelled streams are never given back",
+        (
+            f"{_BUDGETS}test_cancelled_streams_give_their_holds_back",
+            "tests/contract/test_budgets_of_streams.py::test_200_streams_that_are_given_up_hold_nothing_and_count_what_came",
+        ),
+    ),
+    "B5": Case(
+        "BerriAI/litellm#38157, #34805, #35531",
+        "spending that waits in memory is lost when a worker ends, and with a commit that fails",
+        (
+            f"{_OUTAGES}test_what_waits_survives_kill_and_is_booked_once_by_another_process",
+            f"{_OUTAGES}test_a_full_disk_loses_nothing",
+            "tests/e2e/test_quiet.py::test_after_a_flush_nothing_waits_in_memory",
+            "tests/e2e/test_quiet.py::test_calls_wait_for_a_store_that_cannot_be_written",
+        ),
+    ),
+    "B6": Case(
+        "BerriAI/litellm#14004, #29912; mozilla-ai/any-llm#786",
+        "a used-up budget blocks models that cost nothing; unknown prices are taken for nothing",
+        (
+            f"{_BUDGETS}test_a_price_that_is_not_known_is_never_taken_for_free",
+            "tests/contract/test_ledger.py::test_a_call_that_costs_nothing_passes_a_used_up_budget",
+        ),
+    ),
+    "B7": Case(
+        "BerriAI/litellm#3738",
+        "past a threshold every request sends the alert",
+        (
+            f"{_LEDGERS}test_one_warning_for_all_processes_and_one_more_the_next_day",
+            f"{_BUDGETS}test_a_warning_is_told_once_a_window",
         ),
     ),
     "P1": Case(

@@ -110,6 +110,34 @@ def test_who_called_finds_its_budget() -> None:
         assert found.resets_at is not None
 
 
+_ASKERS = {"user": "user_id", "session": "session_id", "conversation": "conversation_id", "workflow": "workflow_id"}
+
+
+@pytest.mark.parametrize("scope", [*_ASKERS, "agent", "call_type", "tenant"])
+def test_what_the_program_says_of_a_call_finds_its_budget(scope: str) -> None:
+    """Two values of each scope: one is refused when its money is spent, the other has its own."""
+    httpx = importlib.import_module("httpx")
+    values = ("chat", "classification") if scope == "call_type" else ("one", "other")
+    with budgeted({"name": "b", "scope": scope, "total": 100, "max_calls": 1}) as under:
+        statuses = []
+        with httpx.Client(transport=httpx.MockTransport(under.respond(httpx))) as client:
+            for value in (*values, values[0]):
+                said: dict[str, Any] = {_ASKERS.get(scope, scope): value}
+                with llmcost.context(**said):
+                    statuses.append(client.post(URL, json=body()).status_code)
+        assert statuses == [200, 200, 402]
+
+
+@pytest.mark.parametrize("scope", ["label", "model", "provider", "call_type", "run"])
+def test_what_a_call_is_finds_its_budget(scope: str) -> None:
+    httpx = importlib.import_module("httpx")
+    with (
+        budgeted({"name": "b", "scope": scope, "total": 100, "max_calls": 1}) as under,
+        httpx.Client(transport=httpx.MockTransport(under.respond(httpx))) as client,
+    ):
+        assert [client.post(URL, json=body()).status_code for _ in range(2)] == [200, 402]
+
+
 @pytest.mark.parametrize("ledger", [None, "memory://"])
 def test_budgets_of_the_settings_file(ledger: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two calls fit a limit of two, the third does not; a second start finds what was spent where it is kept."""

@@ -171,3 +171,35 @@ def test_a_slice_that_cannot_be_returned_now_is_returned_later() -> None:
     ledger = ledger_for("redis://127.0.0.1:9/0", [BUDGET])
     with pytest.raises(LedgerFailure, match="unreachable"):
         ledger.reserve(wish("a", 1, counter("b|global=|total", 10**9)))
+
+
+def test_a_reset_by_another_process_is_seen_at_once_but_for_what_slices_had_spent(bench: Bench) -> None:
+    """What was spent from a slice counts when that is given back; the slice itself is spent on."""
+    if bench.name == "memory":
+        pytest.skip("no other process reaches a ledger in memory")
+    one, other = leased(bench), bench.open()
+    limited = counter(limit=10**6)
+    for number in range(3):
+        answer = one.reserve(wish(f"c{number}", 70, limited))
+        assert isinstance(answer, Reservation)
+        one.settle(answer, 70)
+    other.reset("b")
+    assert bench.open().states([limited])[0][::2] == (0, 1), "what the slice holds counts on, as one call in flight"
+    answer = one.reserve(wish("next", 70, limited))
+    assert isinstance(answer, Reservation)
+    one.settle(answer, 70)
+    bench.clock.at += LIFE_S
+    one.tidy()
+    assert bench.open().states([limited]) == ((4 * 70, 0, 4),)
+
+
+def test_a_reset_by_another_process_is_seen_by_the_next_call(bench: Bench) -> None:
+    if bench.name == "memory":
+        pytest.skip("no other process reaches a ledger in memory")
+    one, other = bench.open(), bench.open()
+    answer = one.reserve(wish("a", 100, counter()))
+    assert isinstance(answer, Reservation)
+    one.settle(answer, 100)
+    assert isinstance(one.reserve(wish("b", 100, counter())), Refusal)
+    other.reset("b")
+    assert isinstance(one.reserve(wish("c", 100, counter())), Reservation)

@@ -19,7 +19,7 @@ from llmcost.control.feed.contract import (
     until_of,
 )
 from llmcost.control.ledger.contract import LedgerFailure
-from llmcost.control.ledger.redis import connect
+from llmcost.control.ledger.roaming import connect
 
 TIMEOUT_S: Final = 1.0
 """Nobody waits for a feed but its own thread, and the end of a program."""
@@ -220,6 +220,9 @@ class RedisFeed:
                 result = put(pipe)
                 pipe.execute()
             except self._errors.WatchError:
+                continue
+            except self._errors.MovedError as moved:
+                self._client.follow(moved)
                 continue
             except self._errors.RedisError as exc:
                 raise LedgerFailure("unreachable", type(exc).__name__) from exc

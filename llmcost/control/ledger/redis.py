@@ -29,8 +29,8 @@ from llmcost.control.ledger.contract import (
     Reservation,
     State,
 )
+from llmcost.control.ledger.roaming import connect
 from llmcost.control.ledger.series import bucket_of, grouped
-from llmcost.errors import ConfigError, MissingExtra
 
 TIMEOUT_S: Final = 0.050
 """How long a call waits for the server, at most."""
@@ -149,6 +149,7 @@ class RedisLedger:
         """See the contract. Looks through all counters of the namespace."""
         start = f"{self._prefix}c:"
         try:
+            self._client.exists(f"{self._prefix}meta")  # in a cluster, finds the node: a scan would look at any
             found = [key.decode() for key in self._client.scan_iter(match=f"{start}*", count=1000)]
         except self._errors.RedisError as exc:
             raise self._failure(exc) from exc
@@ -214,34 +215,15 @@ class RedisLedger:
             (self._errors.OutOfMemoryError, "full"),
             (self._errors.ReadOnlyError, "read-only"),
             (self._errors.BusyLoadingError, "busy"),
+            (self._errors.TryAgainError, "busy"),
+            (self._errors.AskError, "busy"),
+            (self._errors.ClusterDownError, "unreachable"),
             (self._errors.ResponseError, "damaged"),
         )
         for kind, reason in table:
             if isinstance(exc, kind):
                 return LedgerFailure(reason, str(exc))
         return LedgerFailure("unreachable", type(exc).__name__)
-
-
-def connect(url: str, timeout_s: float) -> tuple[Any, Any]:
-    """A client of redis-py for a URL, and the module of its exceptions.
-
-    Raises:
-        MissingExtra: redis-py is not installed.
-        ConfigError: the URL cannot be read.
-    """
-    try:
-        import redis
-    except ImportError:
-        raise MissingExtra("a ledger in Redis", "redis") from None
-    # One more try for a connection that a restarted server has closed; never after a timeout, which has used the time.
-    retry = redis.retry.Retry(redis.backoff.NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,))
-    if url.startswith(("valkey://", "valkeys://")):
-        url = url.replace("valkey", "redis", 1).replace("rediss://", "rediss://", 1)
-    try:
-        client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
-    except ValueError as exc:
-        raise ConfigError(f"ledger: {exc}") from None
-    return client, redis.exceptions
 
 
 def _rows(option: Option) -> list[list[Any]]:

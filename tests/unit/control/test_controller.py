@@ -21,6 +21,7 @@ from llmcost.control import (
     series_name,
 )
 from llmcost.control.admission import PriceStatus
+from llmcost.control.budget import SCOPES
 from llmcost.control.ledger import Ledger, Reservation
 from llmcost.control.ledger.memory import MemoryLedger
 
@@ -92,7 +93,7 @@ def test_each_value_has_its_own_money_and_overrides_their_own() -> None:
     assert spend(controller, 100).action == "allow"
 
 
-@pytest.mark.parametrize("scope", ["label", "session", "workflow", "agent", "run", "trace", "tenant", "provider"])
+@pytest.mark.parametrize("scope", [scope for scope in (*SCOPES, "tenant") if scope not in ("global", "model")])
 def test_any_scope_limits(scope: str) -> None:
     controller = engine(Budget(name="b", scope=scope, total=1))
     assert spend(controller, 1, **{scope: "x"}).action == "allow"

@@ -19,7 +19,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -27,6 +29,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
 
 from factories import START_NS, a_call, many_calls  # noqa: E402
 
+from llmcost.calls import Call  # noqa: E402
 from llmcost.processors.store import StoreSpanProcessor  # noqa: E402
 from llmcost.store.booking import QUARTER_NS  # noqa: E402
 from llmcost.store.database import writing  # noqa: E402
@@ -36,7 +39,8 @@ from llmcost.store.prune import prune  # noqa: E402
 from llmcost.store.record import encode  # noqa: E402
 from llmcost.store.spool import Spool  # noqa: E402
 
-VIEWS = ("label", "model", "provider", "type", "file", "status", "day", "run", "user")
+VIEWS = ("label", "model", "provider", "type", "file", "function", "status", "day", "run", "user", "company", "task")
+USERS, RUNS, COMPANIES, TASKS = 10_000, 200, 300, 12
 
 
 def main() -> None:
@@ -45,13 +49,14 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path, help="folder of the store; it is filled only where it is empty")
     parser.add_argument("--prune", action="store_true", help="also delete two thirds of it, beside a writer")
+    parser.add_argument("--repeats", type=int, default=5, help="times that each report is asked for")
     options = parser.parse_args()
     with folder_of(options.keep) as root:
         accept(root / "accept")
         store = StoreFolder(root / "store")
         if not store.database.exists():
             fill(store, options.calls)
-        reports(store)
+        reports(store, options.repeats)
         if options.prune:
             prune_beside_a_writer(store)
 
@@ -89,9 +94,9 @@ def per_call(started: float, count: int) -> float:
 
 
 def fill(store: StoreFolder, count: int) -> None:
-    """Spool and fold many calls of 90 days, of 20,000 users."""
+    """Spool and fold many calls of 90 days, of 10,000 users of 300 companies, in 200 runs."""
     spool = Spool(store)
-    for call in many_calls(count):
+    for call in asked_for(many_calls(count, users=USERS), count):
         spool.append(call)
     spool.close()
     size = sum(path.stat().st_size for path in store.spool.iterdir())
@@ -103,20 +108,34 @@ def fill(store: StoreFolder, count: int) -> None:
           f"{store.database.stat().st_size / count:.0f} in the database")  # fmt: skip
 
 
-def reports(store: StoreFolder, repeats: int = 5) -> None:
-    """The whole command, interpreter included."""
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+def asked_for(calls: Iterable[Call], count: int) -> Iterator[Call]:
+    """The calls with who asked for them: runs follow each other, every user belongs to a company."""
+    for number, call in enumerate(calls):
+        user = int(str(call.attribution.user_id).rpartition("-")[2])
+        context = {"company": f"company-{user % COMPANIES}", "task": f"task-{number % TASKS}"}
+        attribution = replace(call.attribution, context=context)
+        yield replace(call, run_id=f"run-{number * RUNS // count}", attribution=attribution)
+
+
+def reports(store: StoreFolder, repeats: int) -> None:
+    """The whole command, interpreter included: over all calls, and since the eleventh day."""
+    since = f"{datetime.fromtimestamp(START_NS / 1e9, UTC) + timedelta(days=10):%Y-%m-%d}"
     for by in VIEWS:
-        command = [sys.executable, "-m", "llmcost", "report", "--by", by, "--store", str(store.root)]
-        walls, cpus = [], []
-        for _ in range(repeats):
-            before, started = os.times(), time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-            walls.append(time.perf_counter() - started)
-            after = os.times()
-            cpus.append(after.children_user + after.children_system - before.children_user - before.children_system)
-        print(f"report --by {by:9} median {statistics.median(walls):.2f} s, best {min(walls):.2f} s, "
-              f"CPU {min(cpus):.2f} s")  # fmt: skip
+        for asked in ([], ["--since", since]):
+            command = [sys.executable, "-m", "llmcost", "report", "--by", by, "--store", str(store.root), *asked]
+            print(f"report --by {by:9} {asked[0] if asked else '':8} {timed(command, repeats)}")
+
+
+def timed(command: list[str], repeats: int) -> str:
+    """Wall and processor time of a command."""
+    walls, cpus = [], []
+    for _ in range(repeats):
+        before, started = os.times(), time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
+        walls.append(time.perf_counter() - started)
+        after = os.times()
+        cpus.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    return f"median {statistics.median(walls):.2f} s, best {min(walls):.2f} s, CPU {statistics.median(cpus):.2f} s"
 
 
 def prune_beside_a_writer(store: StoreFolder) -> None:

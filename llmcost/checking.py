@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from llmcost import pricing, providers
 from llmcost.errors import ConfigError
 
 _ON: Final = frozenset({"1", "true", "yes", "on"})
@@ -159,6 +158,8 @@ def _texts(where: str, value: Any, base: Path) -> dict[str, str]:
 
 
 def _hosts(where: str, value: Any, base: Path) -> dict[str, str]:
+    from llmcost import pricing, providers  # with tables of prices: only where hosts are named
+
     hosts = _texts(where, value, base)
     for host, name in hosts.items():
         if not host or "/" in host:
@@ -174,7 +175,9 @@ def _hosts(where: str, value: Any, base: Path) -> dict[str, str]:
 def _prices(where: str, value: Any, _: Path) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where}: expected a table, got {value!r}")
-    pricing.check_rows(value, where)
+    from llmcost.pricing import check_rows  # likewise
+
+    check_rows(value, where)
     return value
 
 

@@ -174,7 +174,7 @@ def _used_up(one: Outlook, zone: tzinfo) -> str:
     found = one.exhaustion
     if found is None or isinstance(found, NotEnoughHistory):
         return ""
-    if one.limit is not None and one.spent >= one.limit:
+    if one.limit is not None and one.spent is not None and one.spent >= one.limit:
         return " It is used up."
     if found.expected is None:
         early = "" if found.earliest is None else f", though perhaps on {_when(found.earliest - 1, zone)}"
@@ -200,7 +200,9 @@ def _table(found: Sequence[Outlook], by: str) -> Table:
     return table
 
 
-def _usd(amount: float) -> str:
+def _usd(amount: float | None) -> str:
+    if amount is None:
+        return "unknown"
     return money(nano_dollars(amount), 0 if amount >= 1000 else None)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -21,11 +21,12 @@ from llmcost import config
 from llmcost.errors import ConfigError, StoreError, reason
 from llmcost.report.words import plain
 from llmcost.store.database import reading
-from llmcost.store.dimensions import DIMENSIONS, SAME
+from llmcost.store.dimensions import DIMENSIONS, SAME, dimension
 from llmcost.store.filters import Filter, moment
 from llmcost.store.fold import fold
 from llmcost.store.paths import FOLDER_NAME, StoreFolder, find
-from llmcost.store.query import context_keys, has_run, last_runs
+from llmcost.store.query import context_keys, has_context_key, has_run, last_runs
+from llmcost.store.rollup import roll_up
 
 StoreOption = Annotated[
     Path | None, typer.Option("--store", help="Folder of the store; .llmcost here or above by default.")
@@ -139,7 +140,7 @@ def map_path(option: Path | None) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(option: Path | None) -> Iterator[sqlite3.Connection]:
     """The store, with everything folded that was written so far; a reading connection.
 
@@ -157,6 +158,13 @@ def opened(option: Path | None) -> Iterator[sqlite3.Connection]:
         )
     with reading(folder) as connection:
         yield connection
+
+
+def rolled_up(option: Path | None, by: str, wanted: Filter) -> None:
+    """Have at hand what a report by this key asks, where the store can be written; else it is summed up each time."""
+    if not wanted.values and dimension(by).side == "origin":
+        with contextlib.suppress(OSError, sqlite3.Error):
+            roll_up(store_folder(option), dimension(by))
 
 
 def zone_of(name: str | None) -> tuple[tzinfo, str]:
@@ -220,11 +228,9 @@ def known_key(connection: sqlite3.Connection, option: str, key: str) -> None:
     Raises:
         ConfigError: naming what there is.
     """
-    if key in DIMENSIONS or key in SAME:
-        return
-    keys = context_keys(connection)
-    if key not in keys:
-        raise ConfigError(f"{option}: no {key!r}; there are {', '.join([*DIMENSIONS, *keys])}")
+    if key not in DIMENSIONS and key not in SAME and not has_context_key(connection, key):
+        known = [*DIMENSIONS, *context_keys(connection)]
+        raise ConfigError(f"{option}: no {key!r}; there are {', '.join(known)}")
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import sys
-from importlib import metadata
 from typing import Any, Final
 
 import typer
 
-from llmcost.cli import CLEAN, FAILED
+from llmcost.cli import CLEAN, FAILED, plain_ascii
 from llmcost.cli.commands import COMMANDS, CommandRow
 from llmcost.errors import LLMCostError
 
@@ -23,8 +21,8 @@ _USAGE_ERROR: Final[Any] = next(c for c in typer.BadParameter.__mro__ if c.__nam
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. What the user can mend is one line on stderr."""
     arguments = arguments or ["--help"]
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names may hold what the terminal's encoding does not
+    for stream in (sys.stdout, sys.stderr):
+        plain_ascii.use(stream)  # names may hold what the terminal's encoding does not
     try:
         code = typer.main.get_command(_application(arguments))(
             args=arguments, prog_name="llmcost", standalone_mode=False
@@ -104,6 +102,8 @@ def _root(
 
 
 def _version() -> str:
+    from importlib import metadata  # for those who ask only
+
     try:
         return metadata.version("llmcost-otel")
     except metadata.PackageNotFoundError:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from llmcost.calls import nano_dollars
 from llmcost.cli import options as o
-from llmcost.report.words import UNKNOWN, count, decimals, money, plain, plural, small_money
+from llmcost.report.words import UNKNOWN, decimals, money, plain, plural, small_money, tokens
 from llmcost.store.filters import Filter
 from llmcost.store.query import Spend
 from llmcost.store.stats import Stats, days_ago, summary
@@ -49,9 +49,10 @@ def _table(found: Stats) -> Table:
         ("A call", f"{_amount(found.average)} average, {_amount(found.p95)} p95"),
         (
             "Tokens",
-            f"{count(found.input_tokens)} in, {count(found.cached_tokens)} cached, {count(found.output_tokens)} out"
-            if found.input_tokens or found.output_tokens
-            else UNKNOWN,
+            UNKNOWN
+            if found.input_tokens is None
+            else f"{tokens(found.input_tokens)} in, {tokens(found.cached_tokens)} cached,"
+            f" {tokens(found.output_tokens)} out",
         ),
         ("Sections", _dearest(found.by_label, digits)),
         ("Models", _dearest(found.by_model, digits)),

@@ -14,7 +14,7 @@ from typing import Final
 from llmcost.calls import Cost, CostStatus, Usage, make_cost
 from llmcost.pricing.entries import Entry
 from llmcost.pricing.fees import PER_REQUEST, Fee, Pricing, fees, used_units
-from llmcost.pricing.rates import CLASSES, Band, RateCard
+from llmcost.pricing.rates import CLASSES, RateCard
 
 Counts = list[tuple[str, int]]
 _SIDE: Final = {name: (each.side == "prompt", each.detail) for name, each in CLASSES.items()}
@@ -255,8 +255,3 @@ def _no_price(missing: Sequence[str]) -> str:
 
 def _joined(*notes: str | None) -> str:
     return "; ".join(note for note in notes if note)
-
-
-def band_of(price: Price, usage: Usage) -> Band:
-    """The rates that a call of this usage is billed at."""
-    return price.card.band(usage.input_tokens or 0)

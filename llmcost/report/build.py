@@ -102,6 +102,7 @@ def _never_succeeded(sums: Sums) -> bool:
 
 def _row(group: Group, money: int, tail: int | None) -> Row:
     sums = group.sums
+    read, written, cached = sums.tokens
     return Row(
         key=group.key,
         nano=sums.due,
@@ -110,9 +111,9 @@ def _row(group: Group, money: int, tail: int | None) -> Row:
         unpriced=sums.unpriced,
         average=round(sums.nano / sums.priced) if sums.priced else None,
         p95=tail,
-        input_tokens=sums.input,
-        output_tokens=sums.output,
-        cached_tokens=sums.cached,
+        input_tokens=read,
+        output_tokens=written,
+        cached_tokens=cached,
         errors=sums.errors,
     )
 

@@ -15,7 +15,7 @@ from llmcost.report.words import plain
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 HEAD: Final = (
     "cost_usd", "share", "calls", "unpriced_calls", "average_usd", "p95_usd", "input_tokens", "output_tokens",
-    "cached_tokens", "errors", "values", "since", "until", "zone",
+    "cached_tokens", "errors", "values", "unsure", "since", "until", "zone",
 )  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def render(report: Report) -> str:
             (
                 row.key, usd(row.nano), _share(row.share), row.calls, row.unpriced, usd(row.average), usd(row.p95),
                 row.input_tokens, row.output_tokens, row.cached_tokens, row.errors, row.folded,
-                report.since, report.until, report.zone,
+                int(row.unsure), report.since, report.until, report.zone,
             )
             for row in report.rows
         ),

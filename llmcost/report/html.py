@@ -21,7 +21,7 @@ from llmcost.report.words import (
     plural,
     share_of,
     small_money,
-    tokens_of,
+    tokens,
     total_of,
 )
 
@@ -42,9 +42,9 @@ _COLUMNS: Final = (
     _Column("Calls", lambda row, _: f"{row.calls:,}", lambda row: row.calls),
     _Column("Average", lambda row, _: small_money(row.average), lambda row: row.average),
     _Column("p95", lambda row, _: small_money(row.p95), lambda row: row.p95),
-    _Column("Input", lambda row, _: tokens_of(row, row.input_tokens), lambda row: row.input_tokens),
-    _Column("Cached", lambda row, _: tokens_of(row, row.cached_tokens), lambda row: row.cached_tokens, False),
-    _Column("Output", lambda row, _: tokens_of(row, row.output_tokens), lambda row: row.output_tokens),
+    _Column("Input", lambda row, _: tokens(row.input_tokens), lambda row: row.input_tokens),
+    _Column("Cached", lambda row, _: tokens(row.cached_tokens), lambda row: row.cached_tokens, False),
+    _Column("Output", lambda row, _: tokens(row.output_tokens), lambda row: row.output_tokens),
     _Column("Unpriced", lambda row, _: f"{row.unpriced:,}", lambda row: row.unpriced, False),
     _Column("Errors", lambda row, _: f"{row.errors:,}", lambda row: row.errors, False),
 )
@@ -117,8 +117,8 @@ def _head(report: Report) -> str:
         (plural(total.calls, "call"), ""),
         (small_money(total.average), " average"),
         (small_money(total.p95), " p95"),
-        (tokens_of(total, total.input_tokens), " tokens in"),
-        (tokens_of(total, total.output_tokens), " tokens out"),
+        (tokens(total.input_tokens), " tokens in"),
+        (tokens(total.output_tokens), " tokens out"),
         (plural(total.errors, "error"), ""),
     )
     items = "".join(f"<li><b>{escape(value)}</b>{escape(word)}</li>" for value, word in facts)

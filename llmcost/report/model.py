@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA: int = 2
+SCHEMA: int = 3
 """The version of the JSON form; it changes only where the meaning of a field does."""
 
 
@@ -19,7 +19,7 @@ class Row:
         calls: all calls, ``unpriced`` those whose cost is not known.
         average: nano-dollars a call, over the calls whose cost is known.
         p95: nano-dollars at or below which 95 of 100 such calls cost.
-        input_tokens: with the ``cached_tokens`` among them.
+        input_tokens: with the ``cached_tokens`` among them. Tokens are None where no call stated any.
         errors: calls that failed.
         folded: how many values this row stands for.
         unsure: whether it is a section whose label the scan was not sure of.
@@ -32,9 +32,9 @@ class Row:
     unpriced: int
     average: int | None
     p95: int | None
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
     errors: int
     folded: int = 1
     unsure: bool = False

@@ -43,7 +43,7 @@ class Outlook:
     Attributes:
         kind, name: whose spend.
         start, end: the period.
-        spent: in it so far.
+        spent: in it so far; None where it is not known of any call.
         total: its cost with an interval, or that the history is too short.
         days: the spend since ``start`` by day, known and forecast.
         budget, window, limit: the budget that it is held against, if any.
@@ -54,7 +54,7 @@ class Outlook:
     name: str
     start: float
     end: float
-    spent: float
+    spent: float | None
     total: CostPrediction | NotEnoughHistory
     days: tuple[Day, ...] = ()
     budget: str | None = None
@@ -82,12 +82,17 @@ class Known:
     Attributes:
         forecaster: has learnt them.
         spends: Unix time and USD, in the order of time, at least of the period.
-        spent: USD in the period so far.
+        spent: USD in the period so far; None where it is not known of any call.
     """
 
     forecaster: Forecaster
     spends: Sequence[tuple[float, float]]
-    spent: float
+    spent: float | None
+
+    @property
+    def booked(self) -> float:
+        """USD of the calls in the period whose cost is known."""
+        return self.spent or 0.0
 
 
 class Past(ABC):
@@ -116,18 +121,18 @@ class Past(ABC):
     def outlook(self, kind: str, values: Mapping[str, str], period: Period, confidence: float = 0.95) -> Outlook:
         """The outlook of the calls that have these values."""
         known = self.known(values, period)
-        forecaster, spent = known.forecaster, known.spent
-        forecast = forecaster.predict(period.end, self.now, spent)
+        forecaster, booked = known.forecaster, known.booked
+        forecast = forecaster.predict(period.end, self.now, booked)
         total = predict_cost(forecast, budget=period.limit, confidence=confidence)
         exhaustion = None
         if period.limit is not None:
-            exhaustion = forecaster.exhaustion(period.limit, period.end, self.now, spent)
+            exhaustion = forecaster.exhaustion(period.limit, period.end, self.now, booked)
         return Outlook(
             kind=kind,
             name=", ".join(values.values()),
             start=period.start,
             end=period.end,
-            spent=spent,
+            spent=known.spent,
             total=total,
             days=self._days(known, period),
             budget=period.budget,
@@ -141,13 +146,14 @@ class Past(ABC):
         ends = self._ends_of_days(period)
         sums = list(accumulate(sum(cost for at, cost in known.spends if a <= at < b) for a, b in ends))
         # What is booked but not remembered by day was spent before; a ledger may also have begun later than the calls.
-        before = known.spent - sums[-1]
+        before = known.booked - sums[-1]
         passed = [
             (end, max(0.0, total + before)) for (_, end), total in zip(ends, sums, strict=True) if end <= self.now
         ]
-        found = [Day(self._date(end), *(total,) * 5, known=True) for end, total in passed]
+        shown = passed if known.spent is not None else []
+        found = [Day(self._date(end), *(total,) * 5, known=True) for end, total in shown]
         for _, end in ends[len(passed) :]:
-            forecast = known.forecaster.predict(end, self.now, known.spent)
+            forecast = known.forecaster.predict(end, self.now, known.booked)
             levels = (forecast.mean, forecast.lower(0.8), forecast.upper(0.8), forecast.lower(), forecast.upper())
             found.append(Day(self._date(end), *levels))
         return tuple(found)

@@ -35,12 +35,12 @@ class StorePast(Past):
         super().__init__(now)
         self._connection = connection
 
-    def quarters(self, values: Mapping[str, str]) -> list[tuple[float, float]]:
-        """Unix time and USD of each quarter of an hour with calls."""
+    def quarters(self, values: Mapping[str, str]) -> list[tuple[float, float | None]]:
+        """Unix time and USD of each quarter of an hour with calls; None where no cost of it is known."""
         since = int(self.now - HISTORY_DAYS * _DAY) // QUARTER_SECONDS
         wanted = Filter(since=since, values={name: (value,) for name, value in values.items()})
         rows = Spend(self._connection, wanted, self.zone).by_quarter()
-        return [(quarter * QUARTER_SECONDS, nano / NANO) for quarter, nano in rows]
+        return [(quarter * QUARTER_SECONDS, None if nano is None else nano / NANO) for quarter, nano in rows]
 
     def names(self, kind: str, most: int) -> list[str]:
         """The values of a dimension that spent most in the last thirty days."""
@@ -51,11 +51,11 @@ class StorePast(Past):
     def known(self, values: Mapping[str, str], period: Period) -> Known:
         """See the base."""
         quarters = self.quarters(values)
+        spends = [(at, cost) for at, cost in quarters if cost is not None]
         forecaster = Forecaster(self.offset())
-        for at, cost in quarters:
+        for at, cost in spends:
             forecaster.update(at, cost)
-        spent = sum(cost for at, cost in quarters if at >= period.start) if period.spent is None else period.spent
-        return Known(forecaster, quarters, spent)
+        return Known(forecaster, spends, _spent(quarters, period.start) if period.spent is None else period.spent)
 
 
 class LedgerPast(Past):
@@ -99,3 +99,10 @@ class LedgerPast(Past):
         else:
             spent = 0.0
         return Known(series.forecaster, spends, spent)
+
+
+def _spent(quarters: list[tuple[float, float | None]], start: float) -> float | None:
+    """USD from a time on; None where there are calls and the cost of none is known."""
+    costs = [cost for at, cost in quarters if at >= start]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known or not costs else None

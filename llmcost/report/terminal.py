@@ -21,7 +21,7 @@ from llmcost.report.words import (
     plural,
     share_of,
     small_money,
-    tokens_of,
+    tokens,
     total_of,
 )
 
@@ -36,10 +36,10 @@ _COLUMNS: Final[Mapping[str, Callable[[Row, int], str]]] = {
     "Calls": lambda row, _: count(row.calls),
     "Average": lambda row, _: small_money(row.average),
     "p95": lambda row, _: small_money(row.p95),
-    "Tokens": lambda row, _: tokens_of(row, row.input_tokens + row.output_tokens),
-    "In": lambda row, _: tokens_of(row, row.input_tokens),
-    "Cached": lambda row, _: tokens_of(row, row.cached_tokens),
-    "Out": lambda row, _: tokens_of(row, row.output_tokens),
+    "Tokens": lambda row, _: tokens(row.input_tokens, row.output_tokens),
+    "In": lambda row, _: tokens(row.input_tokens),
+    "Cached": lambda row, _: tokens(row.cached_tokens),
+    "Out": lambda row, _: tokens(row.output_tokens),
     "Errors": lambda row, _: count(row.errors),
 }
 """A column's text by its head, of a row and the digits that its money has."""

@@ -77,9 +77,10 @@ def share_of(row: Row) -> str:
     return UNKNOWN if row.share is None else percent(row.share)
 
 
-def tokens_of(row: Row, number: int) -> str:
-    """Tokens of a row; ``-`` where no call stated any, since no answered call uses none."""
-    return count(number) if row.input_tokens or row.output_tokens else UNKNOWN
+def tokens(*parts: int | None) -> str:
+    """The sum of counts of tokens; ``-`` where one is not known."""
+    known = [part for part in parts if part is not None]
+    return count(sum(known)) if len(known) == len(parts) else UNKNOWN
 
 
 def money_of(row: Row, digits: int) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from llmcost.store.booking import WEEK
+from llmcost.store.rollup import UNUSED_ROWS, forget
 
 STEP_SECONDS: Final = 0.004
 """How long a step should hold the database; the number of rows a step deletes is fitted to it."""
@@ -32,6 +33,7 @@ _OLD_SUMS: Final = tuple(
         ("marks", "quarter, kind, subject", "quarter < :before"),
     )
 )
+_SUMS: Final = (*_OLD_SUMS, UNUSED_ROWS)
 _OLD_CALLS: Final = "SELECT seq FROM calls WHERE week <= :week AND quarter < :before LIMIT :rows"
 _UNUSED: Final = (
     (
@@ -77,10 +79,12 @@ def prune(
     """
     result, size = Pruned(), _size(connection)
     steps = _Steps(connection, before, pause)
+    forget(connection)
     steps.delete_sums()
     while count := steps.delete_calls():
         result.calls += count
         progress(result.calls)
+    forget(connection)  # what a report rolled up meanwhile
     steps.delete_sums()  # of old calls that were folded meanwhile
     for table, used, in_use in _UNUSED:
         result.names += steps.delete_names(table, used, in_use)
@@ -100,7 +104,7 @@ class _Steps:
 
     def delete_sums(self) -> None:
         """Delete all old sums and marks."""
-        for statement in _OLD_SUMS:
+        for statement in _SUMS:
             while self._step(functools.partial(self._delete, statement)):
                 pass
 

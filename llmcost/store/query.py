@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from llmcost.store.booking import SUM_COLUMNS, WEEK
 from llmcost.store.dimensions import Dimension, dimension
 from llmcost.store.filters import QUARTER_SECONDS, Filter, members
+from llmcost.store.rollup import rolled
 
 _SUMS: Final = ", ".join(f"sum({name})" for name in SUM_COLUMNS)
 _NAMED_SUMS: Final = ", ".join(f"sum({name}) AS {name}" for name in SUM_COLUMNS)
@@ -36,6 +37,12 @@ class Sums(NamedTuple):
     def due(self) -> int | None:
         """Nano-dollars that are known to be due; None where the cost of some calls is unknown and of none known."""
         return self.nano if self.priced or not self.unpriced else None
+
+    @property
+    def tokens(self) -> tuple[int | None, int | None, int | None]:
+        """Input, output and cached tokens; None where no call stated any, since no answered call uses none."""
+        known = self.input or self.output or not self.calls
+        return (self.input, self.output, self.cached) if known else (None, None, None)
 
 
 class Group(NamedTuple):
@@ -109,13 +116,20 @@ class Spend:
         return (Group(key, added(parts)) for key, parts in found.items())
 
     def _by_origin(self, by: Dimension) -> Iterable[Group]:
+        found: dict[str, list[Sequence[int]]] = {}
+        with rolled(self.connection, by, self.wanted) as rollup:
+            for key, sums in rollup.sums() if rollup is not None else self._sums_by_origin(by):
+                found.setdefault(key, []).append(sums)
+        return (Group(key, added(parts)) for key, parts in found.items())
+
+    def _sums_by_origin(self, by: Dimension) -> Iterator[tuple[str, Sequence[int]]]:
         condition, parameters = self.wanted.where()
         rows = self.connection.execute(
             f"SELECT {by.sql} AS key, {_SUMS} FROM (SELECT origin, {_NAMED_SUMS} FROM spend_by_origin"
             f" WHERE {condition} GROUP BY origin) JOIN origins ON id = origin GROUP BY key",
             [*by.parameters, *parameters],
         )
-        return (Group(key, Sums(*sums)) for key, *sums in rows)
+        yield from ((key, sums) for key, *sums in rows)
 
     @cached_property
     def _quarters(self) -> list[tuple[int, Sequence[int]]]:
@@ -129,10 +143,9 @@ class Spend:
         """The quarters of an hour with calls, in order."""
         return (quarter for quarter, _ in self._quarters)
 
-    def by_quarter(self) -> list[tuple[int, int]]:
-        """Nano-dollars by quarter of an hour, in order."""
-        place = SUM_COLUMNS.index("nano")
-        return [(quarter, sums[place]) for quarter, sums in self._quarters]
+    def by_quarter(self) -> list[tuple[int, int | None]]:
+        """Nano-dollars known to be due by quarter of an hour, in order."""
+        return [(quarter, Sums(*sums).due) for quarter, sums in self._quarters]
 
     def _by_time(self, by: Dimension) -> list[Group]:
         name_of = clock_key(by, self.zone)
@@ -210,6 +223,12 @@ def _weeks(connection: sqlite3.Connection) -> Iterator[int]:
 def has_run(connection: sqlite3.Connection, run: str) -> bool:
     """Whether any call belongs to a run."""
     return connection.execute("SELECT 1 FROM origins WHERE run_id = ? LIMIT 1", (run,)).fetchone() is not None
+
+
+def has_context_key(connection: sqlite3.Connection, key: str) -> bool:
+    """Whether any call carries a context key."""
+    found = connection.execute("SELECT 1 FROM origins, json_each(nullif(context, '')) WHERE key = ? LIMIT 1", (key,))
+    return found.fetchone() is not None
 
 
 def context_keys(connection: sqlite3.Connection) -> list[str]:

@@ -5,7 +5,8 @@ Migrations are append-only: a published one never changes, and the number applie
 ``calls`` holds what reports count, one narrow row a call; ``records`` the whole line. What repeats is kept once:
 ``series`` is where the money goes (label, model, function ...), ``origins`` who asked for it (user, run, context ...).
 ``spend_by_series`` and ``spend_by_origin`` are sums per quarter of an hour, kept up to date by folding, so that a
-report over a million calls reads a hundred thousand rows. A quarter of an hour divides every time zone's day. The week
+report over a million calls reads a hundred thousand rows. A quarter of an hour divides every time zone's day.
+``rollups`` and ``spend_by_value`` hold what a report by a key of an origin read, for the next one. The week
 stands first where the order is otherwise random, so that new rows go to the same few pages.
 
 Money is integer nano-dollars; NULL is unknown. Empty text means "not given".
@@ -53,7 +54,14 @@ CREATE TABLE marks (quarter INTEGER, kind TEXT, subject TEXT, count INTEGER NOT 
     PRIMARY KEY (quarter, kind, subject)) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _MARKS)
+_ROLLUPS: Final = f"""
+CREATE TABLE rollups (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL);
+CREATE TABLE spend_by_value (rollup INTEGER, value TEXT, week INTEGER, {_SUMS}, costs TEXT,
+    PRIMARY KEY (rollup, value, week)) WITHOUT ROWID;
+"""
+VERSION_WITH_ROLLUPS: Final = 3
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _MARKS, _ROLLUPS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -62,9 +70,9 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises:
         StoreError: a newer llmcost made the file.
     """
-    if _version(connection) == len(MIGRATIONS):
+    if version(connection) == len(MIGRATIONS):
         return
-    if _version(connection) == 0:
+    if version(connection) == 0:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
@@ -77,14 +85,15 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _apply(connection: sqlite3.Connection) -> None:
-    version = _version(connection)
-    if version > len(MIGRATIONS):
-        raise StoreError(f"the store has version {version}, this llmcost knows {len(MIGRATIONS)}: upgrade llmcost")
-    for script in MIGRATIONS[version:]:
+    applied = version(connection)
+    if applied > len(MIGRATIONS):
+        raise StoreError(f"the store has version {applied}, this llmcost knows {len(MIGRATIONS)}: upgrade llmcost")
+    for script in MIGRATIONS[applied:]:
         for statement in script.split(";"):
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def version(connection: sqlite3.Connection) -> int:
+    """The number of migrations that were applied."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])

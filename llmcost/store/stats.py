@@ -26,7 +26,7 @@ class Stats:
 
     ``cost`` is None where the cost of some calls is unknown and of none known, and so are the amounts in ``by_label``,
     ``by_model`` and ``by_day`` (UTC), which are USD by name, the dearest first or in order. ``average`` and ``p95`` are
-    USD a call, None where no cost is known.
+    USD a call, None where no cost is known. Tokens are None where no call stated any.
     """
 
     days: int
@@ -35,9 +35,9 @@ class Stats:
     calls: int
     unpriced: int
     errors: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
     average: float | None
     p95: float | None
     by_label: Mapping[str, float | None]
@@ -68,6 +68,7 @@ def stats(user_id: str | None = None, days: int = 30, *, store: Path | None = No
 def summary(spend: Spend, user_id: str | None, days: int) -> Stats:
     """The sums of a spend."""
     total, tail = spend.total, p95_of_all(spend)
+    read, written, cached = total.tokens
     return Stats(
         days=days,
         user_id=user_id,
@@ -75,9 +76,9 @@ def summary(spend: Spend, user_id: str | None, days: int) -> Stats:
         calls=total.calls,
         unpriced=total.unpriced,
         errors=total.errors,
-        input_tokens=total.input,
-        output_tokens=total.output,
-        cached_tokens=total.cached,
+        input_tokens=read,
+        output_tokens=written,
+        cached_tokens=cached,
         average=total.nano / total.priced / NANO if total.priced else None,
         p95=_usd(tail),
         by_label=_by_name(spend.by("label")),

@@ -88,6 +88,19 @@ def test_a_short_history_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert one["not_enough_history"]["needed"] == 7
 
 
+def test_a_spend_of_which_nothing_is_known_is_not_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time_ns()
+    filled(tmp_path / ".llmcost", (a_call(n, started_ns=now - n * DAY * 10**9, cost=None) for n in range(20)))
+    code, out, _ = run(tmp_path, monkeypatch, "forecast", "--json", "--tz", "UTC")
+    (one,) = json.loads(out)["outlooks"]
+    assert (code, one["spent"], one["total"], one["days"]) == (0, None, None, [])
+    assert "Spent so far unknown." in run(tmp_path, monkeypatch, "forecast", "--tz", "UTC")[1]
+    assert "unknown" in run(tmp_path, monkeypatch, "forecast", "--by", "label", "--tz", "UTC")[1]
+    filled(tmp_path / ".llmcost", [a_call(99, started_ns=now, cost=0.5)])
+    _, out, _ = run(tmp_path, monkeypatch, "forecast", "--json", "--tz", "UTC")
+    assert json.loads(out)["outlooks"][0]["spent"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -167,8 +167,8 @@ def test_the_schema_of_json_and_csv(tmp_path: Path) -> None:
     }  # fmt: skip
     assert csv.render(report) == (
         "label,cost_usd,share,calls,unpriced_calls,average_usd,p95_usd,input_tokens,output_tokens,cached_tokens,errors,"
-        "values,since,until,zone\n"
-        "summarization,0.001,1.000000,2,1,0.001,0.001,2400,320,400,0,1,2026-11-16T00:00+00:00,2026-11-16T00:00+00:00,UTC\n"
+        "values,unsure,since,until,zone\n"
+        "summarization,0.001,1.000000,2,1,0.001,0.001,2400,320,400,0,1,0,2026-11-16T00:00+00:00,2026-11-16T00:00+00:00,UTC\n"
     )
 
 
@@ -203,6 +203,13 @@ def test_tokens_that_no_call_stated_are_no_zero(tmp_path: Path) -> None:
     for width, told in ((80, ["-"]), (120, ["-", "-", "-", "0"])):
         lines = shown(report, width).splitlines()
         assert next(line for line in lines if line.startswith("silent")).split()[-len(told) :] == told
+    tokens = ("input_tokens", "output_tokens", "cached_tokens")
+    table = {row["key"]: [row[name] for name in tokens] for row in json_module.loads(json.render(report))["rows"]}
+    assert table == {"silent": [None, None, None], "embedding": [5, 0, 0]}
+    rows = {
+        row["label"]: [row[name] for name in tokens] for row in csv_module.DictReader(io.StringIO(csv.render(report)))
+    }
+    assert rows == {"silent": ["", "", ""], "embedding": ["5", "0", "0"]}
     assert next(line for line in lines if line.startswith("embedding")).split()[-4:] == ["5", "0", "0", "0"]
 
 
@@ -276,6 +283,7 @@ def test_sections_of_unsure_label_are_marked_in_every_form(tmp_path: Path, width
     assert max(map(len, text.splitlines())) <= width
     assert html.render(report).count('<span class="unsure"') == 1
     assert [row["unsure"] for row in json_module.loads(json.render(report))["rows"]] == [True, False]
+    assert [row["unsure"] for row in csv_module.DictReader(io.StringIO(csv.render(report)))] == ["1", "0"]
     assert not any(row.unsure for row in answer(tmp_path, calls, "model", unsure={"teaser"}).rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Final
 
 from llmcost.calls import Attribution, Call, call_type_of
@@ -15,6 +16,9 @@ _FROM_CONTEXT: Final = (
     ("agent", "agent"),
 )
 
+_SCOPES: Final = tuple(scope for scope, _ in _FROM_CONTEXT)
+_given: Final = attrgetter(*(name for _, name in _FROM_CONTEXT))
+
 SPELLINGS: Final = {name: scope for scope, name in _FROM_CONTEXT} | {"workflow_id": "workflow"}
 """What ``llmcost.context`` calls a scope that budgets call otherwise."""
 
@@ -22,8 +26,7 @@ SPELLINGS: Final = {name: scope for scope, name in _FROM_CONTEXT} | {"workflow_i
 def asker_of(attribution: Attribution) -> dict[str, str]:
     """The values that are known before there is a request: label, who it is for, and every context key."""
     values = {**attribution.context, "label": attribution.label}
-    for scope, name in _FROM_CONTEXT:
-        value = getattr(attribution, name)
+    for scope, value in zip(_SCOPES, _given(attribution), strict=True):
         if value is not None:
             values[scope] = value
     return values

@@ -23,6 +23,7 @@ from llmcost.exchange.started import Started
 from llmcost.pricing import PriceBook
 from llmcost.providers import Endpoint, RequestFacts
 from llmcost.providers.wanted import load
+from llmcost.records import make_tuple
 
 _MOST_KEPT: Final = 1_024
 _MOST_SEEN: Final = 200
@@ -79,17 +80,12 @@ class Gate:
         give_way()
         endpoint, facts, attribution = started.endpoint, started.request, started.attribution
         model, at = facts.model or "", started.at_ns / 1e9
-        admission = Admission(
-            call_id,
-            at,
-            model,
-            self._values_of(attribution, model, endpoint.provider, endpoint.operation),
-            self._quotes.of(endpoint, facts, model, at) if model else UNPRICED,
-            self._quote_for(endpoint, facts, at) if model in self.fallbacks else None,
-            _depth(attribution),
-            _prompt_hash(endpoint, facts) if self._hashes else None,
-            rewritable,
-        )
+        values = self._values_of(attribution, model, endpoint.provider, endpoint.operation)
+        quote = self._quotes.of(endpoint, facts, model, at) if model else UNPRICED
+        quote_for = self._quote_for(endpoint, facts, at) if model in self.fallbacks else None
+        prompt_hash = _prompt_hash(endpoint, facts) if self._hashes else None
+        asked = call_id, at, model, values, quote, quote_for, _depth(attribution), prompt_hash, rewritable
+        admission = make_tuple(Admission, asked)
         return Asking(admission, self.ask, self.ask_async, ALLOWED)
 
     def book(self, call: Call) -> Sequence[Decision]:
@@ -125,7 +121,8 @@ class Gate:
         """The call as the budgets let it pass, or did not. ``model`` is the one asked for."""
         for decision in verdict.decisions:
             self.decisions[decision.budget, decision.action, decision.would] += 1
-        self.books.tell(verdict.warnings)
+        if verdict.warnings:
+            self.books.tell(verdict.warnings)
         return Held(self.books, call_id, verdict, model if verdict.model is not None else None)
 
     def ask(self, admission: Admission) -> Verdict:

@@ -51,7 +51,7 @@ def budgeted(sending: Sending, started: Started, opened: Open) -> Flow:
             started = _rewritten(sending, started, verdict.model)
         now = engine.clock.monotonic()
         held.waited = now - started.at
-        started = started._replace(held=held, at=now)
+        started = started.admitted(held, now)
     if verdict.action == "block":
         return _refused(sending, started, verdict)
     return (yield from opened(engine, adapter, request, started))

@@ -7,6 +7,7 @@ has no idea whether it is driven by synchronous or asynchronous code.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final, TypeVar
@@ -53,11 +54,18 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
         clock, attribution = engine.clock, engine.attribute(sys._getframe(2))
         started = Started(endpoint, facts, host, port, attribution, clock.now_ns(), clock.monotonic(), None, watch)
         if engine.gate is not None:
-            from llmcost.exchange.budgeted import Sending, budgeted  # where there are no budgets, this is never read
-
-            return budgeted(Sending(engine, engine.gate, adapter, request), started, _opened)
+            sending, budgeted = _with_budgets()
+            return budgeted(sending(engine, engine.gate, adapter, request), started, _opened)  # type: ignore[no-any-return]
         return _opened(engine, adapter, request, started)
     return None
+
+
+@functools.cache
+def _with_budgets() -> tuple[Any, Any]:
+    """The path where there are budgets; where there are none, its code is never read."""
+    from llmcost.exchange.budgeted import Sending, budgeted
+
+    return Sending, budgeted
 
 
 def _opened(engine: Engine, adapter: ClientAdapter, request: Any, started: Started) -> Flow[Any, Any]:

@@ -11,6 +11,7 @@ from llmcost.control import Admission, Budget, Controller, Decision, Quote, Verd
 from llmcost.exchange.guard import log
 from llmcost.exchange.said import Said
 from llmcost.exchange.settling import Settler
+from llmcost.records import make_tuple
 
 RENEW_AFTER_S: Final = 60.0
 """A stream shows a sign of life to the ledger after so many seconds."""
@@ -33,7 +34,12 @@ class Books:
 
     def settle(self, verdict: Verdict, actual: int | None) -> Sequence[Decision]:
         """Book what a call cost; see :meth:`Held.settle`."""
-        return self._booked(lambda: self.controller.settle(verdict, actual))
+        if not self.settler.at_once:
+            return self._booked(lambda: self.controller.settle(verdict, actual))
+        told = self.controller.settle(verdict, actual)
+        if told:
+            self.tell(told)
+        return told
 
     def book(self, admission: Admission, actual: int | None) -> Sequence[Decision]:
         """Book a call that nobody asked for."""
@@ -113,15 +119,17 @@ class Held:
     def said(self) -> Said:
         """For the record: what the budgets said, and what they were told. A replay can then tell them the same."""
         verdict = self.verdict
-        said = Said(verdict.action, verdict.budget, self.requested_model)
+        action = verdict.action
+        budget = None if action == "allow" else verdict.budget
         if verdict.ticket is None:
-            return said
+            return Said(action, budget, self.requested_model)
         admission = verdict.ticket.admission
         quotes = {admission.model: _quoted(admission.quote)}
         if admission.quote_for is not None:
             for model in self._books.fallbacks[admission.model]:
                 quotes[model] = _quoted(admission.quote_for(model))
-        return said._replace(quotes=quotes, prompt_hash=admission.prompt_hash, budget_wait=self.waited)
+        told = action, budget, self.requested_model, quotes, admission.prompt_hash, self.waited
+        return make_tuple(Said, told)
 
     def alive(self, now: float) -> None:
         """A chunk has arrived at monotonic second ``now``: the hold is to last."""

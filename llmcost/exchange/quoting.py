@@ -12,6 +12,7 @@ from llmcost.errors import PriceMapError
 from llmcost.pricing import PriceBook, PriceRequest
 from llmcost.providers import Endpoint, RequestFacts
 from llmcost.providers.patterns import watch_pattern
+from llmcost.records import make_tuple
 
 CHARACTERS_PER_TOKEN: Final = 4
 USUAL_OUTPUT: Final = 1_000
@@ -99,9 +100,11 @@ class Quotes:
             at: Unix seconds.
         """
         self._turn(at)
-        units = tuple([(field, facts.asked(what) or 0) for field, what in endpoint.shape.asked.items()])
-        request = PriceRequest(endpoint.provider, None, model, facts.service_tier, facts.region)
-        asked = _Asked(request, _rounded_up(len(facts.body)), facts.max_tokens, facts.choices or 1, units)
+        wanted = endpoint.shape.asked
+        units = tuple([(field, facts.asked(what) or 0) for field, what in wanted.items()]) if wanted else ()
+        request = make_tuple(PriceRequest, (endpoint.provider, None, model, facts.service_tier, facts.region))
+        size = _rounded_up(len(facts.body))
+        asked = make_tuple(_Asked, (request, size, facts.max_tokens, facts.choices or 1, units))
         if self._strict:
             return self._bounded(endpoint, facts, asked, at)
         quote = self._kept.get(asked)

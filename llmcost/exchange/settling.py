@@ -62,9 +62,14 @@ class Settler:
                         self._closed = True
                     self._thread = thread
 
+    @property
+    def at_once(self) -> bool:
+        """Whether work is done by who gives it, so that nobody else is to be told of it."""
+        return not self._network or self._closed
+
     def do(self, work: Work) -> None:
         """Book something; where that waits for a network, later, in the order in which it came."""
-        if not self._network or self._closed:
+        if self.at_once:
             work()
             return
         with self._idle:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from llmcost.calls import Attribution
 from llmcost.providers import Endpoint, RequestFacts
+from llmcost.records import make_tuple
 
 if TYPE_CHECKING:
     from llmcost.exchange.held import Held
@@ -26,6 +27,10 @@ class Started(NamedTuple):
     at: float
     held: Held | None = None
     watch: Watch | None = None
+
+    def admitted(self, held: Held, at: float) -> Started:
+        """The same call after budgets were asked, at monotonic second ``at``."""
+        return make_tuple(Started, (*self[:6], at, held, self[8]))
 
 
 class Ended(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import uuid
 from collections.abc import Iterator
@@ -458,3 +459,32 @@ def test_a_lease_lost_with_an_emptied_ledger_is_still_spent_when_it_expires(benc
     first.renew(lease)
     bench.clock.at += 601
     assert first.states([counter()])[0][:2] == (60, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_who_brings_a_counter_to_its_mark_is_told(bench: Bench, seed: int) -> None:
+    """Far from marks a ledger may say nothing; but of all calls that end, in any order and by two processes, one sees
+    that the mark is reached, if it is."""
+    chance = random.Random(seed)
+    first = bench.open()
+    ledgers = (first, first if bench.name == "memory" else bench.open())
+    watched = (counter("b|day", 10_000, mark=150), counter("b|month", None, mark=400))
+    held: list[tuple[Ledger, Reservation]] = []
+    told = {150: False, 400: False}
+
+    def hear(states: tuple[tuple[int, int, int], ...] | None) -> None:
+        for (spent, taken, _), mark in zip(states or (), told, strict=False):
+            told[mark] |= spent + taken >= mark
+
+    for number in range(60):
+        if number < 30:
+            ledger = chance.choice(ledgers)
+            held.append((ledger, reserved(ledger, wish(f"c{number}", chance.choice((0, 10, 30)), *watched))))
+            hear(held[-1][1].states)
+        if held and (number >= 30 or chance.random() < 0.5):
+            ledger, reservation = held.pop(chance.randrange(len(held)))
+            hear(ledger.settle(reservation, chance.choice((0, 5, 10, 10, 25))))
+        used = sum(first.states(watched)[0][:2])
+        if not held:
+            assert told == {mark: told[mark] or used >= mark for mark in told}
+    assert not held

@@ -90,8 +90,13 @@ _PROVIDER: Final = re.compile(
     r"\b(clients?|models?|llms?|lm|providers?|adapter|backend|api|wrapper|engine|service|openai|anthropic|claude|gemini|"
     r"ollama|groq|mistral|azure|bedrock|cohere|gpt|huggingface|together|deepseek|google|litellm|completions?|base|handler)\b"
 )
+_VENDOR: Final = re.compile(
+    r"\b(openai|anthropic|claude|gemini|google|vertex|ollama|groq|mistral|azure|bedrock|cohere|gpt|chatgpt|huggingface|hf|"
+    r"together|deepseek|litellm|openrouter|qwen|dashscope|zhipu\w*|glm|moonshot|grok|xai|fireworks|vllm)\b"
+)
 _PLAIN_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content"})
 _RETRIEVES: Final = re.compile(r"\b(retriev\w*|vector ?store|similarity search|query engine|search results?)\b")
+_LOOKS_UP: Final = r"search|retriev\w*|find|similar\w*|lookup|match|nearest|recall"
 _DOCUMENTS: Final = re.compile(r"\b(contexts?|docs|documents|chunks|passages|sources|search results|retrieved)\b")
 _QUESTION: Final = re.compile(r"\b(question|query|user input|user query|prompt)\b")
 _IMAGES: Final = re.compile(r"image_url|inline_data|data:image|input_image|image/(png|jpe?g)|from_bytes|base64")
@@ -155,7 +160,7 @@ def _operations(evidence: Evidence, scores: dict[str, _Score]) -> None:
         for label in list(scores):
             if label not in ("embedding", "semantic_search", "deduplication", "reranking", "memory", "rag_query"):
                 scores[label].points *= 0.25
-        if re.search(r"\b(query|search|retriev\w*|find|similar\w*|lookup|match|nearest|recall)\b", evidence.function):
+        if re.search(rf"\b(query|{_LOOKS_UP})\b", evidence.function):
             scores["semantic_search"].add(4.0, "embeds a query")
 
 
@@ -185,6 +190,8 @@ def _retrieval(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[s
     retrieves = (
         embeds or "search" in evidence.operations or "semantic_search" in callees or _RETRIEVES.search(evidence.handed)
     )
+    if callees.keys() <= {"embedding", "semantic_search"} and re.search(rf"\b({_LOOKS_UP})\b", evidence.function):
+        scores["semantic_search"].add(2.0 * ("embedding" in callees), "looks up what it embeds")
     query, synthesis = scores["rag_query"], scores["rag_synthesis"]
     if retrieves:
         if synthesis.points or scores["question_answering"].points:
@@ -207,12 +214,14 @@ def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str
         return
     around = evidence.owner if evidence.own_prompt else f"{evidence.owner} {evidence.module}"
     adapts = bool(_PROVIDER.search(around))
+    named_after = 3.0 if not adapts and _VENDOR.search(evidence.function) else 0.0
     only_wrappers = not evidence.operations and not evidence.own_prompt
     points = 0.0
     if _named_plainly(evidence) and evidence.function and (adapts or evidence.forwards or only_wrappers):
         points += 6.0 * (adapts or only_wrappers) + 3.0 * evidence.forwards + 3.0 * (not evidence.own_prompt)
+        points += named_after if evidence.forwards else 0.0
     elif not evidence.own_prompt and evidence.forwards:
-        points += 2.0 + 2.5 * adapts
+        points += 1.5 + 2.5 * adapts
     if points:
         scores[WRAPPER_LABEL].add(points, "forwards a prompt and has no task of its own")
 

@@ -9,7 +9,8 @@ from typing import Final
 
 from llmcost_analyzer.callgraph import CallGraph, Node
 from llmcost_analyzer.facts import Expr, Scope
-from llmcost_analyzer.labelers.gather import PROMPT_LENGTH, Gathered, Gatherer, words
+from llmcost_analyzer.labelers.gather import Gathered, Gatherer, is_prose, words
+from llmcost_analyzer.labelers.rules import PLAIN_WORDS
 from llmcost_analyzer.values import Ref
 
 _MOST_TEXT: Final = 6000
@@ -99,7 +100,7 @@ class Reader:
             package=words(" ".join(parts[:-1][-2:])),
             docstring=_docstring(scope, owner),
             params=" ".join(words(p.name) for p in scope.params if p.name not in {"self", "cls"}),
-            callees=" ".join(words(self._index.scope(ref).name) for ref in node.callees),
+            callees=" ".join(filter(_says_more, (words(self._index.scope(ref).name) for ref in node.callees))),
             operations=frozenset(site.operation for site in node.sites),
             libraries=frozenset(site.library for site in node.sites),
             reads=frozenset(scope.reads),
@@ -109,17 +110,14 @@ class Reader:
         return out
 
     def _owner(self, ref: Ref) -> Scope | None:
-        """The class around a function, else the function around it."""
+        """The nearest function or class around a function."""
         parent = self._index.parent(ref)
-        outer: Scope | None = None
         while parent is not None:
             scope = self._index.scope(parent)
-            if scope.kind == "class":
+            if scope.kind in ("class", "function"):
                 return scope
-            if scope.kind == "function":
-                outer = outer or scope
             parent = self._index.parent(parent)
-        return outer
+        return None
 
     def _read_calls(self, node: Node, out: Evidence) -> None:
         lines = {site.line for site in node.sites} | set(node.callees.values())
@@ -162,11 +160,16 @@ def _docstring(scope: Scope, owner: Scope | None) -> str:
     return text.strip().lower()
 
 
+def _says_more(name: str) -> bool:
+    """Whether a name says more than "call the model" """
+    return not PLAIN_WORDS.issuperset(name.split())
+
+
 def _fill(out: Evidence, found: Gathered, body: list[str]) -> None:
-    own = [text for text in body if len(text) >= PROMPT_LENGTH]
-    prompts = dict.fromkeys(text for text in found.texts if len(text) >= PROMPT_LENGTH)
+    own = [text for text in body if is_prose(text)]
+    prompts = dict.fromkeys(text for text in found.texts if is_prose(text))
     out.loose = "\n".join(own)[:_MOST_TEXT].lower()
     out.prompts = "\n".join(prompts)[:_MOST_TEXT].lower()
-    out.handed = " | ".join(dict.fromkeys(found.names))
+    out.handed = " | ".join(dict.fromkeys(filter(_says_more, found.names)))
     out.made = " | ".join(dict.fromkeys(found.classes))
     out.own_prompt = len(out.prompts) >= _OWN_PROMPT[0] or sum(map(len, own)) > _OWN_PROMPT[1]

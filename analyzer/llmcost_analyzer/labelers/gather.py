@@ -29,14 +29,23 @@ _ROLES: Final = frozenset(
         "model",
     }
 )
+_SETTING: Final = re.compile(
+    r"(?i)^(\w+_)?(model|models|model_?(name|id|params|kwargs|config)|engine|deployment|config\w*|settings?|options|params|"
+    r"headers|api_?(key|base|version|type)|base_?url|url|uri|endpoint|host|timeout|temperature|top_?[pk]|seed|stop|"
+    r"max_\w*tokens|proxies|proxy|env|environ|token|region\w*|cache\w*|callbacks?|logger)$"
+)
+"""Names and keywords of arguments that say how to call a model, not what for."""
+_ONE_WORD: Final = re.compile(r"[!-~]+")
+"""An address, a path, the name of a model: no prompt, however long."""
 _DEPTH: Final = 5
 _MOST_ITEMS: Final = 12
 _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_WITHIN: Final = frozenset({"item", "each", "nth"})
+"""Expressions that give a part of what another holds."""
 _PARTS: Final = {
     "list": lambda e: e[1],
     "any": lambda e: e[1],
     "join": lambda e: e[1],
-    "dict": lambda e: e[2],
     "pipe": lambda e: e[1:],
     "star": lambda e: e[1:],
     "each": lambda e: e[1:],
@@ -52,6 +61,11 @@ def words(name: str) -> str:
     return " ".join(part.lower() for part in _WORDS.findall(name))
 
 
+def is_prose(text: str) -> bool:
+    """Whether a text is long enough for a prompt and more than one word."""
+    return len(text) >= PROMPT_LENGTH and not _ONE_WORD.fullmatch(text)
+
+
 @dataclass(slots=True)
 class Gathered:
     """What was found."""
@@ -62,9 +76,9 @@ class Gathered:
 
     def add_text(self, text: str) -> None:
         """A prompt, or the name of something."""
-        if len(text) >= PROMPT_LENGTH:
+        if is_prose(text):
             self.texts.append(text)
-        elif text not in _ROLES:
+        elif len(text) < PROMPT_LENGTH and text not in _ROLES:
             self.names.append(words(text))
 
 
@@ -89,12 +103,21 @@ class Gatherer:
             self._named(ref, expr, depth)
         elif tag == "call":
             self._call(ref, expr, depth)
+        elif tag == "dict":
+            self._dict(ref, expr, depth)
         elif tag in _PARTS:
             for part in _PARTS[tag](expr):
                 self.gather(ref, part, depth + 1)
 
+    def _dict(self, ref: Ref, expr: Expr, depth: int) -> None:
+        for key, value in zip(expr[1], expr[2], strict=True):
+            if key is None or key[0] != "text" or not _SETTING.match(key[1]):
+                self.gather(ref, value, depth + 1)
+
     def _named(self, ref: Ref, expr: Expr, depth: int) -> None:
         if isinstance(expr[-1], str) and expr[-1] != "self":
+            if _SETTING.match(expr[-1]):
+                return
             self.found.names.append(words(expr[-1]))
         if expr[0] == "name" and self._is_param(ref, expr[1]):
             return
@@ -103,17 +126,28 @@ class Gatherer:
             for value in bound:
                 self.gather(ref, value, depth + 1)
             return
-        for behind in sorted(self._evaluator.value(ref, expr), key=in_order):
-            self._behind(behind, depth + 1)
+        if not self._is_from_caller(ref, expr):
+            for behind in sorted(self._evaluator.value(ref, expr), key=in_order):
+                self._behind(behind, depth + 1)
         if expr[0] != "name":
             self.gather(ref, expr[1], depth + 1)
 
     def _call(self, ref: Ref, expr: Expr, depth: int) -> None:
-        for part in (expr[1], *expr[2], *(value for _, value in expr[3])):
+        told = (value for key, value in expr[3] if key is None or not _SETTING.match(key))
+        for part in (expr[1], *expr[2], *told):
             self.gather(ref, part, depth + 1)
         for value in sorted(self._evaluator.value(ref, expr), key=in_order):
             if isinstance(value, (Text, Items)):
                 self._behind(value, depth + 1)
+
+    def _is_from_caller(self, ref: Ref, expr: Expr | None, depth: int = 0) -> bool:
+        """``messages[0]["content"]`` belongs to the callers, and so does ``m["content"] for m in messages``."""
+        while expr is not None and expr[0] in _WITHIN:
+            expr = expr[1]
+        if expr is None or expr[0] != "name" or depth > _DEPTH:
+            return False
+        bound = self._index.scope(ref).binds.get(expr[1], ())
+        return self._is_param(ref, expr[1]) or any(self._is_from_caller(ref, value, depth + 1) for value in bound)
 
     def _is_param(self, ref: Ref, name: str) -> bool:
         """What comes through a parameter belongs to the callers."""

@@ -123,6 +123,19 @@ def first_part(module: str) -> str:
     return module.split(".", maxsplit=1)[0]
 
 
+def kept_names(scope: Scope) -> Iterator[tuple[str, str]]:
+    """What is kept under another name where others find it: ``(send, on_send)`` for ``self.on_send = send``, for a field
+    or a default ``on_send = send``, and for an argument ``on_send=send``."""
+    kept = [(name, value) for _, name, value in scope.sets]
+    kept += [(param.name, param.default) for param in scope.params]
+    kept += [(key, value) for call in scope.calls for key, value in call[3] if key is not None]
+    if scope.kind != "function":
+        kept += [(name, value) for name, values in scope.binds.items() for value in values]
+    for name, value in kept:
+        if value is not None and value[0] in ("name", "attr") and value[-1] != name:
+            yield str(value[-1]), name
+
+
 def callee_name(func: Expr | None) -> str:
     """The last name of what is called: ``create`` for ``client.messages.create``; ``()`` where there is none."""
     if func is not None and func[0] in ("name", "attr"):

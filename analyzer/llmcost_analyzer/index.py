@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-from llmcost_analyzer.facts import Expr, FileFacts, Scope, callee_name
+from llmcost_analyzer.facts import Expr, FileFacts, Scope, callee_name, kept_names
 from llmcost_analyzer.solve import Notes
 from llmcost_analyzer.values import Ref
 
@@ -137,6 +137,8 @@ class Index:
                     self._add_made(name, value)
                     if value is not None and value[0] == "member" and value[2] != name:
                         self.aliases[value[2]].add(name)
+            for what, name in kept_names(scope):
+                self.made_as[what].add(name)
             for call in scope.calls:
                 self.calls[callee_name(call[1])].append((ref, call))
                 self._add_passed(ref, call)

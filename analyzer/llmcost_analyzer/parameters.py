@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from llmcost_analyzer import declared
 from llmcost_analyzer import passing as known
 from llmcost_analyzer.classes import OF_CLASS, STATIC, decorator_names
-from llmcost_analyzer.facts import Expr, Param, Scope, dotted
+from llmcost_analyzer.facts import Expr, Param, Scope, callee_name, dotted
 from llmcost_analyzer.values import NOTHING, Class, Function, Instance, Items, Ref, Sdk, Value, Values, in_turn
 
 if TYPE_CHECKING:
@@ -80,9 +80,11 @@ def _callers(evaluator: Evaluator, ref: Ref, scope: Scope, owner: Ref | None) ->
         names += ["cls", *(evaluator.index.scope(r).name for r in (owner, *evaluator.classes.subclasses(owner)))]
     if owner is not None and scope.name in _CALLED:
         names += sorted(evaluator.index.made_as.get(evaluator.index.scope(owner).name, ()))
+    kept = sorted(evaluator.index.made_as.get(scope.name, set()) - known.COMMON_NAMES - {*names})
     found, ambiguous = 0, _ambiguous(evaluator, scope, owner)
-    for caller, call in itertools.islice(_named_calls(evaluator, ref, names), _MOST_LOOKED_AT):
-        if caller != ref and (not ambiguous or _calls(evaluator, caller, call, ref, owner)):
+    for caller, call in itertools.islice(_named_calls(evaluator, ref, [*names, *kept]), _MOST_LOOKED_AT):
+        sure = not ambiguous and callee_name(call[1]) not in kept
+        if caller != ref and (sure or _calls(evaluator, caller, call, ref, owner)):
             yield caller, call
             found += 1
             if found >= _MOST_CALLERS:

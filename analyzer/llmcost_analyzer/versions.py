@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
-from llmcost_analyzer.facts import Expr, FileFacts, Param, Scope, callee_name
+from llmcost_analyzer.facts import Expr, FileFacts, Param, Scope, callee_name, kept_names
 from llmcost_analyzer.index import Input, scope_keys
 
 Row = tuple[str, str, str]
@@ -93,6 +93,7 @@ class Version:
         for base, name, value in scope.sets:
             yield "set", name, repr(self._plain((base, value)))
             yield from _made(name, value)
+        yield from (("made", what, name) for what, name in kept_names(scope))
         for name, values in scope.binds.items():
             for value in values:
                 yield from _made(name, value)

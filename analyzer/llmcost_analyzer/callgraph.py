@@ -162,12 +162,18 @@ class CallGraph:
     # --- reach --------------------------------------------------------------------------------------------------
 
     def _spread(self) -> None:
-        """From direct calls to their callers, nearest first."""
+        """From direct calls to their callers, nearest first.
+
+        What a store embeds inside is told of the function that asks the store, not of its callers: few of the stores
+        that a program can use embed by themselves.
+        """
         queue = deque(sorted(ref for ref, node in self.nodes.items() if node.sites))
         for ref in queue:
             self.nodes[ref].hops = 0
         while queue:
             target = queue.popleft()
+            if self.nodes[target].hops == 0 and all(site.inside for site in self.nodes[target].sites):
+                continue
             for caller, line in sorted(self._callers.get(target, {}).items()):
                 node = self._node(caller)
                 node.callees.setdefault(target, line)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import astuple
 
 from llmcost_analyzer.callgraph import CallGraph, Node
+from llmcost_analyzer.entries import WRAPPER_LABEL
 from llmcost_analyzer.labelers.choose import Choice, choose
 from llmcost_analyzer.labelers.evidence import Evidence, Reader
 from llmcost_analyzer.values import External, Ref
@@ -67,13 +68,19 @@ def _declared(graph: CallGraph, ref: Ref) -> Choice | None:
 
 
 def _callee_labels(node: Node, nodes: Mapping[Ref, Node], labels: Mapping[Ref, Choice]) -> dict[str, float]:
-    """What the callees are for; a function of many different tasks runs a team of them."""
+    """What the callees are for; a function of many different tasks runs a team of them.
+
+    Callees that forward any prompt have no weight. What sends both texts and prompts on is as general as they are.
+    """
     weights: dict[str, float] = defaultdict(float)
     for ref in node.callees:
         choice = labels.get(ref)
-        if choice is not None and choice.label != "llm_wrapper" and nodes[ref].hops < max(node.hops, 1):
+        if choice is not None and choice.label != WRAPPER_LABEL and nodes[ref].hops < max(node.hops, 1):
             weights[choice.label] = max(weights[choice.label], 2.5 * choice.confidence + 0.5)
     if len(weights) >= 3:
         weights = defaultdict(float, {label: weight * 0.5 for label, weight in weights.items()})
         weights["agent_orchestration"] += 1.5 + 0.4 * len(weights)
+    if any(ref in labels and labels[ref].label == WRAPPER_LABEL for ref in node.callees):
+        weights = defaultdict(float) if weights.keys() == {"embedding"} else weights
+        weights[WRAPPER_LABEL] = 0.0
     return dict(weights)

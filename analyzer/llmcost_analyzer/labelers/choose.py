@@ -107,8 +107,10 @@ def choose(evidence: Evidence, callees: Mapping[str, float]) -> Choice:
 
     Args:
         evidence: what was read about it.
-        callees: labels of the functions through which it reaches a model, with their weight; wrappers left out.
+        callees: labels of the functions through which it reaches a model, with their weight; 0 for wrappers.
     """
+    asks = WRAPPER_LABEL in callees or bool(evidence.operations & _PLAIN_OPERATIONS)
+    callees = {label: weight for label, weight in callees.items() if label != WRAPPER_LABEL}
     scores: dict[str, _Score] = defaultdict(_Score)
     for rule in RULES:
         _names(rule, evidence, scores)
@@ -118,6 +120,8 @@ def choose(evidence: Evidence, callees: Mapping[str, float]) -> Choice:
     for label, weight in callees.items():
         scores[label].add(weight, f"calls {label}")
     _retrieval(evidence, scores, callees)
+    if asks:
+        _answers(scores)
     _wrapper(evidence, scores, callees)
     return _best(scores, evidence)
 
@@ -201,6 +205,14 @@ def _retrieval(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[s
         query.points *= 0.6
     if synthesis.points > scores["question_answering"].points / 2:
         scores["question_answering"].points *= 0.7
+
+
+def _answers(scores: dict[str, _Score]) -> None:
+    """A search that asks a model too writes an answer from what it finds."""
+    search = scores["semantic_search"]
+    if search.points:
+        scores["rag_query"].add(0.7 * search.points, "searches, and asks a model")
+        search.points *= 0.5
 
 
 def _named_plainly(evidence: Evidence) -> bool:

@@ -124,8 +124,10 @@ def first_part(module: str) -> str:
 
 
 def kept_names(scope: Scope) -> Iterator[tuple[str, str]]:
-    """What is kept under another name where others find it: ``(send, on_send)`` for ``self.on_send = send``, for a field
-    or a default ``on_send = send``, and for an argument ``on_send=send``."""
+    """What is kept under another name where others find it.
+
+    ``(send, on_send)`` for ``self.on_send = send``, for a field, a default or an argument ``on_send=send``.
+    """
     kept = [(name, value) for _, name, value in scope.sets]
     kept += [(param.name, param.default) for param in scope.params]
     kept += [(key, value) for call in scope.calls for key, value in call[3] if key is not None]

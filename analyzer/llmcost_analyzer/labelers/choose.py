@@ -157,9 +157,11 @@ def _prose(rule: Rule, evidence: Evidence, scores: dict[str, _Score]) -> None:
 
 
 def _operations(evidence: Evidence, scores: dict[str, _Score]) -> None:
+    asks = bool(evidence.operations & _PLAIN_OPERATIONS)
     for operation in evidence.operations:
+        share = 0.3 if asks and operation == "embeddings" else 1.0
         for label, points in _BY_OPERATION.get(operation, ()):
-            scores[label].add(points, f"operation {operation}")
+            scores[label].add(share * points, f"operation {operation}")
     if evidence.operations == {"embeddings"}:
         for label in list(scores):
             if label not in ("embedding", "semantic_search", "deduplication", "reranking", "memory", "rag_query"):
@@ -190,7 +192,8 @@ def _signals(evidence: Evidence, scores: dict[str, _Score]) -> None:
 
 def _retrieval(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str, float]) -> None:
     """Answers from documents: the whole step where the function looks them up too, else only the writing of it."""
-    embeds = "embedding" in callees and bool(evidence.operations & _PLAIN_OPERATIONS)
+    embeds = "embedding" in callees or "embeddings" in evidence.operations
+    embeds = embeds and bool(evidence.operations & _PLAIN_OPERATIONS)
     retrieves = (
         embeds or "search" in evidence.operations or "semantic_search" in callees or _RETRIEVES.search(evidence.handed)
     )

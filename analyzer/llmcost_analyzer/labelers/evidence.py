@@ -161,7 +161,7 @@ def _docstring(scope: Scope, owner: Scope | None) -> str:
 
 
 def _says_more(name: str) -> bool:
-    """Whether a name says more than "call the model" """
+    """Whether a name has words for more than calling a model."""
     return not PLAIN_WORDS.issuperset(name.split())
 
 

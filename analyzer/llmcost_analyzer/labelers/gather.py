@@ -136,7 +136,7 @@ class Gatherer:
         told = (value for key, value in expr[3] if key is None or not _SETTING.match(key))
         for part in (expr[1], *expr[2], *told):
             self.gather(ref, part, depth + 1)
-        for value in sorted(self._evaluator.value(ref, expr), key=in_order):
+        for value in sorted(self._evaluator.value(ref, expr), key=in_order) if depth else ():  # at first: the answer
             if isinstance(value, (Text, Items)):
                 self._behind(value, depth + 1)
 

@@ -87,3 +87,92 @@ def infer_urls(query, chat_history):
 
 def test_who_is_handed_the_history_of_a_chat_is_no_chat(tmp_path: Path) -> None:
     assert found(tmp_path, {"app.py": HEAD + PASSED_ALONG})["infer_urls"].label == "urls"
+
+
+SETTINGS = """
+CONFIGS = [
+    {"model_name": "m", "prompt": "Classify the email into one of the following categories: {labels}"},
+    {"model_name": "n", "prompt": "Translate the following text into German: {text}"},
+]
+class Mistral:
+    def __init__(self, config):
+        self.model_name = CONFIGS[config].get("model_name")
+        self.model_params = CONFIGS[config]
+    def complete_with_retry(self, prompt):
+        return client.responses.create(model=self.model_name, input=prompt, **self.model_params)
+"""
+
+
+def test_settings_are_no_prompt(tmp_path: Path) -> None:
+    assert found(tmp_path, {"app.py": HEAD + SETTINGS})["Mistral.complete_with_retry"].label == "llm_wrapper"
+
+
+CALLERS_PROMPT = """
+def chat_completion_openai(model, messages):
+    head = messages[0]["content"]
+    return client.responses.create(model=model, instructions=head, input=messages[1:])
+def judge(answer):
+    messages = [{"role": "system", "content": "Evaluate the answer on a scale from 1 to 10."}, answer]
+    return chat_completion_openai("m", messages)
+"""
+
+
+def test_the_prompt_of_a_caller_is_not_its_own(tmp_path: Path) -> None:
+    entries = found(tmp_path, {"app.py": HEAD + CALLERS_PROMPT})
+    assert entries["chat_completion_openai"].label == "llm_wrapper"
+    assert entries["judge"].label == "evaluation"
+
+
+NESTED = """
+class ChatBot:
+    def interpret_image(self, image):
+        def execute():
+            return client.responses.create(model="m", input=image)
+        return execute()
+"""
+
+
+def test_a_nested_function_is_told_by_the_function_around_it(tmp_path: Path) -> None:
+    entries = found(tmp_path, {"app.py": HEAD + NESTED})
+    assert entries["ChatBot.interpret_image.execute"].label == "image_understanding"
+
+
+REVIEW = """
+def get_response_from_llm(msg, system_message, msg_history=None):
+    return client.responses.create(model="m", instructions=system_message, input=[msg_history, msg])
+def perform_review(paper):
+    return get_response_from_llm(paper, "You are a helpful assistant.", msg_history=[])
+"""
+
+
+def test_the_name_of_a_wrapper_says_nothing_of_its_callers(tmp_path: Path) -> None:
+    entries = found(tmp_path, {"app.py": HEAD + REVIEW})
+    assert entries["get_response_from_llm"].label == "llm_wrapper"
+    assert entries["perform_review"].label == "evaluation"
+
+
+SEARCH = """
+def local_search(query, index):
+    wanted = embed_text(query)
+    return generate(f"{query} {index.near(wanted)}")
+"""
+
+
+def test_a_search_that_asks_a_model_answers(tmp_path: Path) -> None:
+    assert found(tmp_path, {"app.py": HEAD + SEARCH})["local_search"].label == "rag_query"
+
+
+STORE = """
+from langchain_chroma import Chroma
+store = Chroma()
+def insert(texts):
+    return store.add_texts(texts)
+def remember(texts):
+    return insert(texts)
+"""
+
+
+def test_what_a_store_embeds_is_told_where_it_is_asked(tmp_path: Path) -> None:
+    entries = found(tmp_path, {"app.py": STORE})
+    assert entries["insert"].label == "embedding"
+    assert "remember" not in entries

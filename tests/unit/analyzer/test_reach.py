@@ -210,3 +210,17 @@ def test_a_module_that_whoever_runs_the_code_puts_there_is_known(tmp_path: Path)
         return litellm.completion(model="m", messages=question)
     """
     assert "answer" in found(tmp_path, {"plugin.py": dedent(plugin), "app.py": "import litellm\n"})
+
+
+def test_a_function_is_called_by_the_name_it_is_kept_under(tmp_path: Path) -> None:
+    graph = """
+    def extract_entities(text, config):
+        send = config["send"]
+        return send(text)
+    class Graph:
+        extraction = extract_entities
+        def insert(self, text):
+            return self.extraction(text, config={"send": ask, "size": 1})
+    """
+    entries = found(tmp_path, {"app.py": program(graph)})
+    assert {"extract_entities", "Graph.insert"} <= entries.keys()

@@ -15,6 +15,8 @@ from llmcost_analyzer.sites import Effects, Site, raw_requests, request
 from llmcost_analyzer.values import Class, External, Function, Instance, Ref, Sdk, Value, in_turn
 
 _RECEIVERS: Final = (("name", "self"), ("name", "cls"))
+_CALLED: Final = ("__call__", "forward")
+_RUN_WHEN_CALLED: Final = ("run", "invoke", "call")
 _PARTIAL: Final = External("functools.partial")
 _Packed = tuple[tuple[tuple[str, str, str, bool], ...], tuple[str, ...]]
 _NO_EFFECTS: Final[_Packed] = ((), ())
@@ -113,17 +115,20 @@ class EffectReader:
                     out.runs.add(method.ref)
 
     def _call_instance(self, ref: Ref, call: Expr, value: Instance, out: Effects) -> None:
-        found = False
-        for name in ("__call__", "forward"):
-            for method in in_turn(self.evaluator.classes.attribute(value, name)):
-                if isinstance(method, Function):
-                    out.runs.add(method.ref)
-                    found = True
-            if found:
-                return
         kind = self.evaluator.classes.sdk_base(value.ref)
+        for name in _CALLED if kind is not None else (*_CALLED, *self._run_by_bases(value)):
+            methods = self.evaluator.classes.attribute(value, name)
+            found = {method.ref for method in methods if isinstance(method, Function)}
+            if found:
+                out.runs |= found
+                return
         if kind is not None:
             self._call_sdk(ref, call, Sdk(kind, "", f"class:{self.index.place(value.ref)}"), out)
+
+    def _run_by_bases(self, value: Instance) -> tuple[str, ...]:
+        """Methods that a base class of another package may run when an instance is called."""
+        outside = set(self.evaluator.classes.external_bases(value.ref)) - known.PLAIN_BASES
+        return _RUN_WHEN_CALLED if outside else ()
 
     def _call_external(self, ref: Ref, call: Expr, value: External, out: Effects) -> None:
         path = value.path

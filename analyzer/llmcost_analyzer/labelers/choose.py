@@ -223,11 +223,19 @@ def _named_plainly(evidence: Evidence) -> bool:
     return not set(evidence.function.split()) - PLAIN_WORDS
 
 
+def _told(score: _Score, place: str) -> bool:
+    """Whether the names in a place speak for a label, and not of what all calls have: chats, tools and agents."""
+    return any(
+        reason.startswith(f"{place} says") and not re.search(r"'[^']*\b(chat|messages?|agents?|tools?)\b", reason)
+        for _, reason in score.reasons
+    )
+
+
 def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str, float]) -> None:
     """A function that forwards any prompt: its name says no more than "call the model"."""
     if callees or not evidence.operations <= _PLAIN_OPERATIONS:
         return
-    around = evidence.owner if evidence.own_prompt else f"{evidence.owner} {evidence.module}"
+    around = evidence.owner if evidence.own_prompt else f"{evidence.owner} {evidence.module} {evidence.package}"
     adapts = bool(_PROVIDER.search(around))
     named_after = 3.0 if not adapts and _VENDOR.search(evidence.function) else 0.0
     only_wrappers = not evidence.operations and not evidence.own_prompt
@@ -237,6 +245,8 @@ def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str
         points += named_after if evidence.forwards else 0.0
     elif not evidence.own_prompt and evidence.forwards:
         points += 1.5 + 2.5 * adapts
+    if _GENERIC.match(evidence.function) and any(_told(score, "owner") for score in scores.values()):
+        points *= 0.5
     if points:
         scores[WRAPPER_LABEL].add(points, "forwards a prompt and has no task of its own")
 

@@ -176,3 +176,22 @@ def test_what_a_store_embeds_is_told_where_it_is_asked(tmp_path: Path) -> None:
     entries = found(tmp_path, {"app.py": STORE})
     assert entries["insert"].label == "embedding"
     assert "remember" not in entries
+
+
+OWNER = """
+class LLMReranking:
+    '''Sorts documents by relevance.'''
+    def __init__(self, scorer):
+        self.scorer = scorer
+    def run(self, prompts):
+        return [generate(prompt) for prompt in prompts]
+class OpenAIClient:
+    def run(self, prompts):
+        return [generate(prompt) for prompt in prompts]
+"""
+
+
+def test_a_class_with_a_task_is_no_wrapper(tmp_path: Path) -> None:
+    entries = found(tmp_path, {"app.py": HEAD + OWNER})
+    assert entries["LLMReranking.run"].label == "reranking"
+    assert entries["OpenAIClient.run"].label == "llm_wrapper"

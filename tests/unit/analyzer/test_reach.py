@@ -224,3 +224,17 @@ def test_a_function_is_called_by_the_name_it_is_kept_under(tmp_path: Path) -> No
     """
     entries = found(tmp_path, {"app.py": program(graph)})
     assert {"extract_entities", "Graph.insert"} <= entries.keys()
+
+
+def test_a_base_class_of_another_package_runs_what_it_calls(tmp_path: Path) -> None:
+    flow = """
+    from theflow import Function
+    class Chat(Function):
+        def run(self, prompt):
+            return ask(prompt)
+    class Pipeline(Function):
+        chat: Chat
+        def run(self, text):
+            return self.chat(text)
+    """
+    assert {"Chat.run", "Pipeline.run"} <= found(tmp_path, {"app.py": program(flow)}).keys()

@@ -167,19 +167,20 @@ class CallGraph:
         What a store embeds inside is told of the function that asks the store, not of its callers: few of the stores
         that a program can use embed by themselves.
         """
-        queue = deque(sorted(ref for ref, node in self.nodes.items() if node.sites))
+        queue = deque(sorted(ref for ref, node in self.nodes.items() if not all(site.inside for site in node.sites)))
         for ref in queue:
             self.nodes[ref].hops = 0
         while queue:
             target = queue.popleft()
-            if self.nodes[target].hops == 0 and all(site.inside for site in self.nodes[target].sites):
-                continue
             for caller, line in sorted(self._callers.get(target, {}).items()):
                 node = self._node(caller)
                 node.callees.setdefault(target, line)
                 if node.hops < 0:
                     node.hops = self.nodes[target].hops + 1
                     queue.append(caller)
+        for node in self.nodes.values():
+            if node.sites and node.hops < 0:
+                node.hops = 0
         for ref, node in self.nodes.items():
             node.spawns = self._spawns(ref)
 

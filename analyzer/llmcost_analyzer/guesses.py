@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from llmcost_analyzer import http, shapes
@@ -62,7 +63,10 @@ class Guesser:
             return
         shape = shapes.by_shape(call, imports_sdk=self._imports_sdk(ref[0]))
         if shape is not None and not self._is_project_method(ref, call):
-            out.sites.append(request(self._evaluator, ref, call, ("unknown", shape.operation)))
+            own = self._own_methods(call)
+            site = request(self._evaluator, ref, call, ("unknown", shape.operation))
+            out.sites.append(replace(site, inside=bool(own)))
+            out.runs |= own
             return
         name = callee_name(call[1])
         if name in http.UNKNOWN_SENDERS:
@@ -102,6 +106,16 @@ class Guesser:
         if number not in self._tests:
             self._tests[number] = bool(_TEST.search(self._index.files[number].path))
         return self._tests[number]
+
+    def _own_methods(self, call: Expr) -> set[Ref]:
+        """The project's own methods that look like the request: it is more likely theirs than another package's."""
+        func = call[1]
+        if func is None or func[0] != "attr":
+            return set()
+        name = str(func[2])
+        telling = name not in known.COMMON_NAMES and len(name) >= _TELLING
+        found = self._family(name)[0] if telling else self._only_methods(func)
+        return {ref for ref in found if not self._is_test(ref[0])}
 
     def _only_methods(self, func: Expr) -> set[Ref]:
         """The methods of the project that an unknown object's method may be.

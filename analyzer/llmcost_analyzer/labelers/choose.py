@@ -171,11 +171,11 @@ def _operations(evidence: Evidence, scores: dict[str, _Score]) -> None:
 
 
 def _signals(evidence: Evidence, scores: dict[str, _Score]) -> None:
+    forwarded = _named_plainly(evidence) and "tools" in evidence.params.split()
     if evidence.keywords & {"tools", "functions", "tool_choice", "function_call", "mcp_servers"}:
-        forwarded = _named_plainly(evidence) and "tools" in evidence.params.split()
         scores["tool_use"].add(0.5 if forwarded else 2.0, "passes tools")
     if evidence.reads & {"tool_calls", "function_call", "function_calls", "bind_tools"}:
-        scores["tool_use"].add(2.5, "handles tool calls")
+        scores["tool_use"].add(0.5 if forwarded else 2.5, "handles tool calls")
     if evidence.libraries & _TEAM_LIBRARIES:
         scores["agent_orchestration"].add(3.0, "runs a team of agents")
     if evidence.reads & {"chat_input", "chat_message"}:
@@ -198,7 +198,7 @@ def _retrieval(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[s
         embeds or "search" in evidence.operations or "semantic_search" in callees or _RETRIEVES.search(evidence.handed)
     )
     if callees.keys() <= {"embedding", "semantic_search"} and re.search(rf"\b({_LOOKS_UP})\b", evidence.function):
-        scores["semantic_search"].add(2.0 * ("embedding" in callees), "looks up what it embeds")
+        scores["semantic_search"].add(3.5 * ("embedding" in callees), "looks up what it embeds")
     query, synthesis = scores["rag_query"], scores["rag_synthesis"]
     if retrieves:
         if synthesis.points or scores["question_answering"].points:
@@ -235,7 +235,8 @@ def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str
     """A function that forwards any prompt: its name says no more than "call the model"."""
     if callees or not evidence.operations <= _PLAIN_OPERATIONS:
         return
-    around = evidence.owner if evidence.own_prompt else f"{evidence.owner} {evidence.module} {evidence.package}"
+    whole = not evidence.own_prompt or "messages" in evidence.params.split()
+    around = f"{evidence.owner} {evidence.module} {evidence.package}" if whole else evidence.owner
     adapts = bool(_PROVIDER.search(around))
     named_after = 3.0 if not adapts and _VENDOR.search(evidence.function) else 0.0
     only_wrappers = not evidence.operations and not evidence.own_prompt
@@ -246,7 +247,7 @@ def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str
     elif not evidence.own_prompt and evidence.forwards:
         points += 1.5 + 2.5 * adapts
     if _GENERIC.match(evidence.function) and any(_told(score, "owner") for score in scores.values()):
-        points *= 0.5
+        points *= 0.5 if adapts else 0.35
     if points:
         scores[WRAPPER_LABEL].add(points, "forwards a prompt and has no task of its own")
 

@@ -195,3 +195,15 @@ def test_a_class_with_a_task_is_no_wrapper(tmp_path: Path) -> None:
     entries = found(tmp_path, {"app.py": HEAD + OWNER})
     assert entries["LLMReranking.run"].label == "reranking"
     assert entries["OpenAIClient.run"].label == "llm_wrapper"
+
+
+TOOLS = """
+class OpenAILLM:
+    def _raw_gen(self, messages, tools=None):
+        reply = client.responses.create(model="m", input=messages, tools=tools)
+        return reply.tool_calls or reply
+"""
+
+
+def test_an_adapter_hands_tools_on(tmp_path: Path) -> None:
+    assert found(tmp_path, {"app/llm.py": HEAD + TOOLS})["OpenAILLM._raw_gen"].label == "llm_wrapper"

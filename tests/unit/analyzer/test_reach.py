@@ -238,3 +238,20 @@ def test_a_base_class_of_another_package_runs_what_it_calls(tmp_path: Path) -> N
             return self.chat(text)
     """
     assert {"Chat.run", "Pipeline.run"} <= found(tmp_path, {"app.py": program(flow)}).keys()
+
+
+def test_a_request_by_its_shape_alone_is_the_projects_own_where_it_has_such_methods(tmp_path: Path) -> None:
+    stores = """
+    class Embeddings:
+        def embed_query(self, text):
+            return client.embeddings.create(model="m", input=text)
+    def search(store, embeddings, text):
+        return store.near(embeddings.embed_query(text))
+    """
+    foreign = """
+    def search(store, embeddings, text):
+        return store.near(embeddings.embed_query(text))
+    """
+    own = found(tmp_path / "own", {"app.py": program(stores)})["search"]
+    assert (own.kind, own.hops) == ("indirect", 1)
+    assert found(tmp_path / "foreign", {"app.py": program(foreign)})["search"].kind == "direct"

@@ -488,3 +488,11 @@ def test_who_brings_a_counter_to_its_mark_is_told(bench: Bench, seed: int) -> No
         if not held:
             assert told == {mark: told[mark] or used >= mark for mark in told}
     assert not held
+
+
+@pytest.mark.parametrize(("held", "cost"), [(10, 150), (145, 145), (145, 140)])
+def test_the_call_that_reaches_a_mark_is_told_when_it_ends(ledger: Ledger, held: int, cost: int) -> None:
+    """It cost more than it held, or held so much that it came there."""
+    watched = (counter("b|day", 10_000, mark=150), counter("b|month", None, mark=400))
+    ledger.settle(reserved(ledger, wish("before", 10, *watched)), 10)
+    assert ledger.settle(reserved(ledger, wish("last", held, *watched)), cost) == ((10 + cost, 0, 2),) * 2

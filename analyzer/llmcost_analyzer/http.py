@@ -26,6 +26,8 @@ def _any(alternatives: Iterable[str]) -> str:
 
 SENDERS: Final = _places("senders")
 UNKNOWN_SENDERS: Final = _places("unknown_senders")
+BODIES: Final = frozenset(_TABLE["bodies"])
+CHAT_OPTIONS: Final = frozenset(_TABLE["chat_options"])
 _HOSTS: Final = (*(re.escape(host).replace(r"\*", r"[\w\0.{}-]*") for host in hosts()), *_TABLE["hosts"])
 _HOST: Final = re.compile(rf"^(?:\0|https?|wss?)?:?/*\0?(?:{_any(_HOSTS)})")
 _ADDRESS: Final = re.compile(_any(_TABLE["addresses"]))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from llmcost_analyzer import http
 from llmcost_analyzer.evaluate import Evaluator
-from llmcost_analyzer.facts import Expr
-from llmcost_analyzer.values import Ref, Text
+from llmcost_analyzer.facts import Expr, callee_name
+from llmcost_analyzer.values import UNKNOWN_PART, Ref, Text
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,3 +54,23 @@ def raw_requests(evaluator: Evaluator, ref: Ref, call: Expr, at: int) -> Iterato
     if addresses:
         operation, _ = Counter(map(http.operation, addresses)).most_common(1)[0]
         yield request(evaluator, ref, call, ("http", operation))
+    elif all(text == UNKNOWN_PART for text in texts) and _sends_chat(evaluator, ref, call):
+        yield request(evaluator, ref, call, ("http", "chat"))
+
+
+def _sends_chat(evaluator: Evaluator, ref: Ref, call: Expr) -> bool:
+    """Whether the body is that of a chat: messages, and how a model is to answer them."""
+    bodies = [value for name, value in call[3] if name in http.BODIES]
+    return any(
+        "messages" in keys and keys & http.CHAT_OPTIONS for body in bodies for keys in _keys(evaluator, ref, body)
+    )
+
+
+def _keys(evaluator: Evaluator, ref: Ref, body: Expr | None) -> Iterator[set[str]]:
+    """The keys of each dict that a body may be, also as JSON."""
+    if body is not None and body[0] == "call" and callee_name(body[1]) == "dumps" and body[2]:
+        body = body[2][0]
+    bound = evaluator.index.scope(ref).binds.get(body[1], ()) if body is not None and body[0] == "name" else (body,)
+    for value in bound:
+        if value is not None and value[0] == "dict":
+            yield {key[1] for key in value[1] if key is not None and key[0] == "text"}

@@ -65,3 +65,5 @@ class Exporting:
         """Send what is waiting and stop for good: the end of the process."""
         atexit.unregister(self.end)
         in_parallel(SHUTDOWN_SECONDS, *[out.end for out in self._outs.values()])
+        for out in self._outs.values():
+            out.outage.unwatch()

@@ -21,25 +21,53 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, SynchronousMultiSpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from llmcost.exporters import EXPORT_SECONDS
+from llmcost.outage import Outage
 
 _METRIC_INTERVAL_MS: Final = 10_000
+
+
+class QuietSpanExporter(SpanExporter):
+    """Exports to another, whose messages an outage holds back."""
+
+    def __init__(self, inner: SpanExporter, outage: Outage) -> None:
+        self._inner = inner
+        self._outage = outage
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Hand them on."""
+        with self._outage.during() as ended:
+            result = self._inner.export(spans)
+            ended(result is SpanExportResult.SUCCESS)
+        return result
+
+    def shutdown(self) -> None:
+        """Stop."""
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what is waiting."""
+        return self._inner.force_flush(timeout_millis)
 
 
 class RenewableProcessor(SpanProcessor):
     """Hands spans to processors that can be taken out and renewed while the provider stays."""
 
     def __init__(self, exporters: Sequence[SpanExporter]) -> None:
+        self.outage: Final = Outage("traces")
         self.renew(exporters)
 
     def renew(self, exporters: Sequence[SpanExporter]) -> None:
         """Export to these from now on; to nothing where there are none."""
         inner = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
         for exporter in exporters:
-            inner.add_span_processor(BatchSpanProcessor(exporter))
+            inner.add_span_processor(BatchSpanProcessor(QuietSpanExporter(exporter, self.outage)))
         self._inner = inner
+        self.outage.unwatch()
+        if exporters:
+            self.outage.watch()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Hand it on."""
@@ -64,12 +92,23 @@ class RenewableExporter(MetricExporter):
     def __init__(self, exporters: Sequence[MetricExporter]) -> None:
         first = exporters[0]
         super().__init__(first._preferred_temporality, first._preferred_aggregation)  # noqa: SLF001 - as readers do
+        self.outage: Final = Outage("metrics")
+        self.renew(exporters)
+
+    def renew(self, exporters: Sequence[MetricExporter]) -> None:
+        """Export to these from now on; to nothing where there are none."""
         self.inner = tuple(exporters)
+        self.outage.unwatch()
+        if exporters:
+            self.outage.watch()
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         """Hand them on to all."""
-        results = [exporter.export(metrics_data, timeout_millis, **kwargs) for exporter in self.inner]
-        return MetricExportResult.FAILURE if MetricExportResult.FAILURE in results else MetricExportResult.SUCCESS
+        with self.outage.during() as ended:
+            results = [exporter.export(metrics_data, timeout_millis, **kwargs) for exporter in self.inner]
+            failed = MetricExportResult.FAILURE in results
+            ended(not failed)
+        return MetricExportResult.FAILURE if failed else MetricExportResult.SUCCESS
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Stop all."""
@@ -108,6 +147,7 @@ class TracesOut:
         provider.add_span_processor(self._processor)
         trace.set_tracer_provider(provider)
         self.flush: Final[Callable[[int], object]] = provider.force_flush
+        self.outage: Final = self._processor.outage
         self.end: Final[Callable[[], None]] = provider.shutdown
         self.renew: Final[Callable[[Sequence[SpanExporter]], None]] = self._processor.renew
 
@@ -132,6 +172,7 @@ class MetricsOut:
         metrics.set_meter_provider(provider)
         os.register_at_fork(after_in_child=self._reader.forget)
         self.flush: Final[Callable[[int], object]] = provider.force_flush
+        self.outage: Final = self._exporter.outage
         self.end: Final[Callable[[], None]] = provider.shutdown
 
     @staticmethod
@@ -141,7 +182,7 @@ class MetricsOut:
 
     def renew(self, exporters: Sequence[MetricExporter]) -> None:
         """Export to these from now on; to nothing where there are none."""
-        self._exporter.inner = tuple(exporters)
+        self._exporter.renew(exporters)
 
     def pause(self) -> None:
         """Send what is waiting and stop the exporters."""

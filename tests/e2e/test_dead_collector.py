@@ -50,5 +50,5 @@ def test_a_dead_collector_costs_the_program_nothing(tmp_path: Path, port: int, p
     assert seconds < 2, "fifty calls take milliseconds"
     assert ended - last < EXIT_SECONDS + 2, "two seconds for a slow machine"
     assert_exact(tmp_path, 51)
-    # A few lines of the SDK, whose number goes by how often it tries; not one for each of 51 calls.
-    assert len(done.stderr.splitlines()) <= 20, done.stderr
+    # One of the exporter and one at the end for traces and for metrics, and that there is no map.
+    assert len(done.stderr.splitlines()) <= 5, done.stderr

@@ -68,8 +68,6 @@ class Scope:
     line: int
     first: int
     end: int
-    is_async: bool = False
-    is_generator: bool = False
     docstring: str = ""
     params: list[Param] = field(default_factory=list)
     decorators: list[Expr | None] = field(default_factory=list)
@@ -84,7 +82,6 @@ class Scope:
     texts: list[str] = field(default_factory=list)
     outer_names: set[str] = field(default_factory=set)
     values: set[str] = field(default_factory=set)
-    stub: bool = False
 
 
 @dataclass(slots=True)

@@ -84,17 +84,12 @@ class _Reader(ExpressionReader):
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, outer: Scope) -> None:
         first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
         scope = self._open("function", node.name, outer, node.lineno, first, node.end_lineno or node.lineno)
-        scope.is_async = isinstance(node, ast.AsyncFunctionDef)
         scope.docstring = ast.get_docstring(node, clean=False) or ""
         scope.decorators = [self.expr(d, outer) for d in node.decorator_list]
         scope.returns_type = self._annotation(node.returns, outer)
         self._params(node.args, scope, outer)
         outer.binds.setdefault(node.name, []).append(("def", scope.index))
         body = node.body[1:] if scope.docstring else node.body
-        scope.stub = all(
-            isinstance(s, (ast.Pass, ast.Raise)) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
-            for s in body
-        )
         self._body(body, scope)
 
     def _class(self, node: ast.ClassDef, outer: Scope) -> None:

@@ -165,12 +165,9 @@ class ExpressionReader:
         return ("dict", tuple(self.expr(k, scope) for k in node.keys), tuple(self.expr(v, scope) for v in node.values))
 
     def _inner(self, node: ast.Await | ast.YieldFrom, scope: Scope) -> Expr | None:
-        if isinstance(node, ast.YieldFrom):
-            scope.is_generator = True
         return self.expr(node.value, scope)
 
     def _yield(self, node: ast.Yield, scope: Scope) -> None:
-        scope.is_generator = True
         if node.value is not None:
             scope.returns.append(("list", (self.expr(node.value, scope),)))
 

@@ -306,14 +306,6 @@ class Controller:
         ticket = Ticket(admission, admission.model, plan.lines)
         return self.settle(Verdict(reservation=reservation, ticket=ticket), actual)
 
-    async def settle_async(
-        self, verdict: Verdict, actual: int | None, model: str | None = None
-    ) -> tuple[Decision, ...]:
-        """As :meth:`settle`, for event loops."""
-        if self.ledger.network:
-            return await asyncio.to_thread(self.settle, verdict, actual, model)
-        return self.settle(verdict, actual, model)
-
     def release(self, verdict: Verdict) -> None:
         """Give the hold of a call back that was never sent."""
         if verdict.reservation is not None:
@@ -329,13 +321,6 @@ class Controller:
         if now - last >= RENEW_EVERY_S:
             self._renewed[reservation.call_id] = now
             attempt(self.ledger.renew, reservation)
-
-    async def renew_async(self, verdict: Verdict) -> None:
-        """As :meth:`renew`, for event loops."""
-        if self.ledger.network:
-            await asyncio.to_thread(self.renew, verdict)
-        else:
-            self.renew(verdict)
 
     @property
     def waiting(self) -> int:

@@ -21,7 +21,6 @@ from llmcost.errors import SemanticMapError
 FOLDER: Final = ".llmcost"
 MAP_NAME: Final = "semantic_map.json"
 LABELS_NAME: Final = "semantic_labels.json"
-MODULE: Final = "<module>"
 WRAPPER_LABEL: Final = "llm_wrapper"
 WRAPPER_KIND: Final = "wrapper"
 

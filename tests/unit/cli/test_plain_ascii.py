@@ -53,7 +53,7 @@ ASKED = (
     "report", "report --by user", "report --by model", "report --by day", "report --by task", "report --only user=x",
     "calls", "calls --limit 5", "stats", "forecast", "forecast --by label", "forecast --by user", "anomalies",
     "budget status", "budget simulate", "doctor", "prices show gpt-5-mini", "prices show nosuch", "scan", "sections",
-    "export --limit 2", "prune --older-than 400d", "import nosuch.csv", "report --by nosuch", "nosuch",
+    "export --limit 2", "prune --keep 400d", "import nosuch.csv", "report --by nosuch", "nosuch",
 )  # fmt: skip
 
 

@@ -170,10 +170,7 @@ def test_warnings_call_back_and_nobody_waits(in_loop: bool) -> None:
     controller = engine(Callbacks(on_budget_warning=warned), mode="warn")
     for _ in range(8):
         verdict = admit(controller, call(), in_loop=in_loop)
-        if in_loop:
-            asyncio.run(controller.settle_async(verdict, NANO))
-        else:
-            controller.settle(verdict, NANO)
+        controller.settle(verdict, NANO)
     assert came.wait(5)
     assert [(context.budget, context.used) for context in told] == [("b", 8.0)]
 
@@ -203,9 +200,7 @@ def test_the_loop_goes_on_while_a_callback_or_a_network_is_waited_for() -> None:
     controller = Controller([Budget(name="b", daily=10)], Slow(Clock()))
 
     async def main() -> None:
-        verdict = await controller.admit_async(call())
-        await controller.renew_async(verdict)
-        await controller.settle_async(verdict, NANO)
+        await controller.admit_async(call())
 
     asyncio.run(main())
     assert slow_in

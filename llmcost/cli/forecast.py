@@ -66,7 +66,7 @@ def forecast(
     for one in found if by is None else ():
         _show(console, one, place)
     if not found:
-        console.print("No calls to forecast from.")
+        console.print("No calls to forecast from." if by is None else f"No call of late names a {by}.")
     elif isinstance(past, LedgerPast):
         console.print(Text("From the ledger: the calls of all machines, in days of UTC.", "dim"))
 

@@ -66,7 +66,7 @@ def scan(
         return _compare(finished, as_json=as_json, quiet=quiet, whole=diff)
     mapfile.write(finished.folder, finished.entries)
     if as_json:
-        print(json.dumps(scan_output.plain(finished), indent=2, ensure_ascii=False))
+        print(json.dumps(scan_output.plain(finished), indent=2))
     elif not quiet:
         scan_output.show(finished, o.console(), _costs(finished.root))
     if watch:
@@ -155,7 +155,7 @@ def _entry_named(entries: Sequence[Entry], name: str) -> Entry:
 
 def _compare(finished: Finished, *, as_json: bool, quiet: bool, whole: bool) -> int:
     if as_json:
-        print(json.dumps(scan_output.plain_changes(finished.changes), indent=2, ensure_ascii=False))
+        print(json.dumps(scan_output.plain_changes(finished.changes), indent=2))
     elif not quiet:
         scan_output.show_changes(finished, o.console(), whole=whole)
     return FINDINGS if finished.changes else CLEAN
@@ -193,7 +193,7 @@ def list_sections(context: typer.Context, as_json: o.JsonOption = False) -> int 
     root = _map_root(Path.cwd())
     previous = mapfile.read_previous(root / FOLDER)
     if as_json:
-        print(json.dumps(scan_output.plain_sections(previous), indent=2, ensure_ascii=False))
+        print(json.dumps(scan_output.plain_sections(previous), indent=2))
     else:
         scan_output.show_sections(previous, o.console())
     return CLEAN

@@ -158,6 +158,8 @@ def explain(entry: Entry, console: Console) -> None:
 
 def show_sections(previous: mapfile.Previous, console: Console) -> None:
     """The map by section."""
+    if not previous.labels:
+        console.print("The map is empty: the last scan found no function that reaches a model.")
     groups: dict[str, list[str]] = defaultdict(list)
     for (file, function), label in sorted(previous.labels.items()):
         groups[label or WRAPPER_LABEL].append(f"{file}:{function}")

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from llmcost.calls import nano_dollars
 from llmcost.cli import options as o
+from llmcost.report.build import values_of_no_call
 from llmcost.report.words import UNKNOWN, decimals, money, plain, plural, small_money, tokens
 from llmcost.store.filters import Filter
 from llmcost.store.query import Spend
@@ -31,11 +32,14 @@ def stats(
     place, _ = o.zone_of(zone)
     wanted = Filter(since=days_ago(days, datetime.now(place)), values={} if user is None else {"user": (user,)})
     with o.opened(store) as connection:
-        found = summary(Spend(connection, wanted, place), user, days)
+        spend = Spend(connection, wanted, place)
+        found, notes = summary(spend, user, days), values_of_no_call(spend)
     if as_json:
         print(json.dumps(asdict(found), indent=2))
     else:
         o.console().print(_table(found))
+        for note in notes:
+            o.console().print(Text(plain(note), "yellow"))
 
 
 def _table(found: Stats) -> Table:

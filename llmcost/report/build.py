@@ -18,6 +18,12 @@ from llmcost.store.query import Group, Spend, Sums, added
 
 NO_MAP: Final = "No semantic map: all calls are untracked. Run `llmcost scan`."
 _UNSURE: Final = "? The label is unsure; settle it: `llmcost sections set FILE:FUNCTION LABEL`."
+_CONTEXT: Final = "a program names it with `llmcost.context(...)`"
+_NAMED_BY: Final = {
+    "run": "`llmcost run` does, or the setting `run_id`",
+    "path": "a program names it with `llmcost.section(...)`",
+}
+"""How a call gets the value of a dimension, where that is not by its context."""
 _SHOWN: Final = 5
 """Names that a note lists."""
 _TRUST_OF_STATUS: Final = {
@@ -71,7 +77,12 @@ def build(spend: Spend, question: Question) -> Report:
         until=until,
         zone=question.zone_name,
         filters=tuple((name, value) for name, values in spend.asked.values.items() for value in values),
-        notes=(*notes, *_unknown_values(spend), *_remarks(question, trust, spend.total.unpriced)),
+        notes=(
+            *notes,
+            *values_of_no_call(spend),
+            *_unnamed(question.by, rows),
+            *_remarks(question, trust, spend.total.unpriced),
+        ),
         days=_days(spend) if question.charts else (),
         models=_rows(spend, "model", question.limit)[0] if question.charts else (),
     )
@@ -163,7 +174,15 @@ def _remarks(question: Question, trust: Trust, unpriced: int) -> list[str]:
     return remarks
 
 
-def _unknown_values(spend: Spend) -> list[str]:
+def _unnamed(by: str, rows: tuple[Row, ...]) -> list[str]:
+    """Where no call says who asked for it: how calls do."""
+    chosen = dimension(by)
+    if chosen.side != "origin" or [row.key for row in rows] != [""]:
+        return []
+    return [f"No call names its {chosen.title.lower()}; {_NAMED_BY.get(chosen.name, _CONTEXT)}."]
+
+
+def values_of_no_call(spend: Spend) -> list[str]:
     """Where a filter leaves nothing: which of its values no call has, with those that calls have."""
     if spend.total.calls:
         return []

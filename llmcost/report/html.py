@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from llmcost.report.charts import dot, share_bar, trend, trust_bar
-from llmcost.report.model import Report, Row, Trust
+from llmcost.report.model import Report, Row, Trust, largest_share
 from llmcost.report.words import (
     TRUST_WORDS,
     decimals,
@@ -153,7 +153,7 @@ def _legend(trust: Trust) -> str:
 def _table(caption: str, first: str, rows: Sequence[Row], report: Report, columns: Sequence[_Column] = _COLUMNS) -> str:
     digits = decimals(report.total.nano)
     columns = [column for column in columns if column.always or column.value(report.total)]
-    largest = max((row.share or 0.0 for row in rows), default=0.0) or 1.0
+    largest = largest_share(rows)
     heads = "".join(_sortable(column.head, "number", column.head == "Cost") for column in columns)
     body = "".join(_row(row, columns, digits, largest) for row in rows)
     foot = "".join(f"<td>{escape(column.text(report.total, digits))}</td>" for column in columns)
@@ -177,7 +177,7 @@ def _row(row: Row, columns: Sequence[_Column], digits: int, largest: float) -> s
     key = escape(plain(row.key), quote=True)
     return (
         f'<tr><th scope="row" data-value="{key}" title="{key}">{_name(row.key)}{_UNSURE if row.unsure else ""}</th>'
-        f'<td class="bar">{share_bar((row.share or 0.0) / largest)}</td>{cells}</tr>'
+        f'<td class="bar">{share_bar((row.share or 0.0) / largest) if row.folded == 1 else ""}</td>{cells}</tr>'
     )
 
 

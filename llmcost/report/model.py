@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 SCHEMA: int = 3
@@ -38,6 +39,12 @@ class Row:
     errors: int
     folded: int = 1
     unsure: bool = False
+
+
+def largest_share(rows: Iterable[Row]) -> float:
+    """What bars are drawn in proportion to: the largest share of a single value. What is left over may be far more, and
+    would leave nothing to see of the others."""
+    return max((row.share or 0.0 for row in rows if row.folded == 1), default=0.0) or 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from llmcost.report.model import Report, Row
+from llmcost.report.model import Report, Row, largest_share
 from llmcost.report.words import (
     TRUST_WORDS,
     count,
@@ -127,9 +127,10 @@ def _table(report: Report, console: Console) -> Table:
     table.add_column("", no_wrap=True)
     for head, width in zip(layout.heads, widths, strict=True):
         table.add_column(head, justify="right", no_wrap=True, min_width=width)
-    largest = max((row.share or 0.0 for row in report.rows), default=0.0) or 1.0
+    largest = largest_share(report.rows)
     for row, texts in zip(report.rows, cells, strict=False):
-        drawn = drawn_bar((row.share or 0.0) / largest, layout.bar, ascii_only=console.options.ascii_only)
+        part = (row.share or 0.0) / largest if row.folded == 1 else 0.0
+        drawn = drawn_bar(part, layout.bar, ascii_only=console.options.ascii_only)
         mark = ["?" if row.unsure else ""] if marked else []
         table.add_row(Text(plain(row.key)), *mark, Text(drawn, "cyan"), *texts)
     table.add_section()

@@ -96,6 +96,7 @@ def test_a_spend_of_which_nothing_is_known_is_not_zero(tmp_path: Path, monkeypat
     assert (code, one["spent"], one["total"], one["days"]) == (0, None, None, [])
     assert "Spent so far unknown." in run(tmp_path, monkeypatch, "forecast", "--tz", "UTC")[1]
     assert "unknown" in run(tmp_path, monkeypatch, "forecast", "--by", "label", "--tz", "UTC")[1]
+    assert run(tmp_path, monkeypatch, "forecast", "--by", "user")[1] == "No call of late names a user.\n"
     filled(tmp_path / ".llmcost", [a_call(99, started_ns=now, cost=0.5)])
     _, out, _ = run(tmp_path, monkeypatch, "forecast", "--json", "--tz", "UTC")
     assert json.loads(out)["outlooks"][0]["spent"] == 0.5

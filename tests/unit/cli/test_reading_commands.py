@@ -216,6 +216,7 @@ def test_stats() -> None:
     assert code == 0
     assert (table["calls"], nano_dollars(table["cost"])) == (len(wanted), cost_of(wanted))
     assert "in 36,500 days of user-1" in answer("stats", "--days", "36500", "--user", "user-1")[1]
+    assert "No call has the user 'nobody'; there are user-" in answer("stats", "--user", "nobody")[1]
 
 
 def test_prune_deletes_what_is_old(store: StoreFolder) -> None:

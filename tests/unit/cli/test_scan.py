@@ -102,6 +102,12 @@ def test_a_label_in_the_source_is_the_label(project: Path) -> None:
     assert labels["summarize_article"] == ("digest", "stands in the source")
 
 
+def test_an_empty_map_is_said_to_be_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert answer("scan")[0] == 0
+    assert answer("sections")[1].startswith("The map is empty")
+
+
 def test_sections_lists_and_sets(project: Path) -> None:
     assert answer("sections")[0] == 2
     answer("scan", "-q")

@@ -213,6 +213,27 @@ def test_tokens_that_no_call_stated_are_no_zero(tmp_path: Path) -> None:
     assert next(line for line in lines if line.startswith("embedding")).split()[-4:] == ["5", "0", "0", "0"]
 
 
+def test_what_is_left_over_leaves_something_to_see_of_the_bars(tmp_path: Path) -> None:
+    report = answer(tmp_path, [a_call(n, label=f"section-{n:03}", cost=0.01 + n / 1e6) for n in range(60)], limit=3)
+    assert report.rows[-1].key == "(others)"
+    lines = shown(report).splitlines()
+    assert [line.count("█") for line in lines if line.startswith(("section-", "(others)"))] == [6, 6, 6, 0]
+    table = html.render(report).partition("<tbody>")[2].partition("</tbody>")[0]
+    assert 'width="1000' in table.partition("</tr>")[0]
+    assert "<svg" not in table.partition("(others)")[2]
+
+
+@pytest.mark.parametrize(
+    ("by", "how"), [("user", "llmcost.context(...)"), ("path", "llmcost.section(...)"), ("run", "llmcost run")]
+)
+def test_who_asked_is_said_to_be_named_by_no_call(tmp_path: Path, by: str, how: str) -> None:
+    note = answer(tmp_path / "none", [a_call(1, run_id=None)], by).notes[0]
+    assert note.startswith("No call names its ")
+    assert how in note
+    named = a_call(2, attribution=Attribution("chat", "map", user_id="u", section_path="a/b"))
+    assert not answer(tmp_path / "some", [a_call(1), named], by).notes
+
+
 def test_calls_that_nobody_bills_are_neither_exact_nor_unknown(tmp_path: Path) -> None:
     failed = answer(tmp_path / "failed", [a_call(n, cost=Cost("not_billed"), error_type="500") for n in range(3)])
     assert shown(failed).startswith("$0.00  in 3 calls (3 failed), by section\n")

@@ -25,6 +25,9 @@ _REST: Final = 3
 _FEWEST: Final = 20
 _MOST: Final = 5_000
 _PAGES: Final = 50
+_CHECKPOINT_PAGES: Final = 60
+"""Pages that go from the log into the database at a time. SQLite's thousand make a write to the disk for which the
+programs that append to their spool wait some 20 ms."""
 _OLD_SUMS: Final = tuple(
     f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT :rows)"
     for table, key, condition in (
@@ -77,6 +80,7 @@ def prune(
     Raises:
         sqlite3.Error: the database is busy, damaged or read-only.
     """
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     result, size = Pruned(), _size(connection)
     steps = _Steps(connection, before, pause)
     forget(connection)

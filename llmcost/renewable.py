@@ -80,6 +80,7 @@ class RenewableProcessor(SpanProcessor):
     def shutdown(self) -> None:
         """Send what is waiting and stop, until it is renewed."""
         self._inner.shutdown()
+        self.outage.unwatch()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what is waiting."""
@@ -114,6 +115,7 @@ class RenewableExporter(MetricExporter):
         """Stop all."""
         for exporter in self.inner:
             exporter.shutdown(timeout_millis, **kwargs)
+        self.outage.unwatch()
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - export sends at once
         """Nothing waits."""

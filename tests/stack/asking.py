@@ -51,6 +51,11 @@ class Asking:
         """The value of an expression, as soon as it is the expected one."""
         return until(lambda: self.value(expression), lambda got: got is not None and abs(got - expected) <= within)
 
+    def names(self, service: str) -> dict[str, float]:
+        """How many series of a service each metric has now."""
+        found = self.series(f'count by (__name__) ({{service_name="{service}"}})')
+        return {each["metric"]["__name__"]: float(each["value"][1]) for each in found}
+
     def exemplars(self, selector: str) -> Iterator[tuple[str, float]]:
         """Trace id and value of each exemplar of the last hour."""
         now = time.time()

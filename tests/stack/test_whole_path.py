@@ -87,20 +87,26 @@ def test_the_recording_rules_say_the_same(newsroom: Ran) -> None:
 
 
 def test_a_trace_is_found_by_its_label_with_its_cost(newsroom: Ran) -> None:
-    found = until(lambda: newsroom.asking.traces(SERVICE, llm__semantic_label="summarization"))
-    spans = [each for trace in found for each in trace if tags(each).get(semconv.SEMANTIC_LABEL) == "summarization"]
-    assert sum(tags(span)[semconv.COST_TOTAL] for span in spans) == pytest.approx(
-        newsroom.store["by_label"]["summarization"]
-    )
+    def found() -> float:
+        traces = newsroom.asking.traces(SERVICE, llm__semantic_label="summarization")
+        spans = [tags(each) for trace in traces for each in trace]
+        labelled = [each for each in spans if each.get(semconv.SEMANTIC_LABEL) == "summarization"]
+        return sum(float(each[semconv.COST_TOTAL]) for each in labelled)
+
+    expected = pytest.approx(newsroom.store["by_label"]["summarization"])
+    assert until(found, lambda got: got == expected) == expected
 
 
 def test_an_exemplar_leads_from_the_money_to_the_trace(newsroom: Ran) -> None:
     selector = f'llm_cost_total{{service_name="{SERVICE}", llm_semantic_label="content_generation"}}'
     exemplars = until(lambda: list(newsroom.asking.exemplars(selector)))
     trace_id, value = exemplars[0]
-    spans = until(lambda: newsroom.asking.trace(trace_id))
-    call = next(each for each in map(tags, spans) if each.get(semconv.SEMANTIC_LABEL) == "content_generation")
-    assert call[semconv.COST_TOTAL] == pytest.approx(value)
+
+    def costs() -> list[float]:
+        spans = [tags(each) for each in newsroom.asking.trace(trace_id)]
+        return [each[semconv.COST_TOTAL] for each in spans if each.get(semconv.SEMANTIC_LABEL) == "content_generation"]
+
+    assert until(costs)[0] == pytest.approx(value)
 
 
 def exemplars_of(running: Asking, asked: str, count: int) -> set[tuple[str, float]]:

@@ -10,6 +10,8 @@ python bench/scan.py --robust [FOLDER ...]   scans the standard library and the 
 from __future__ import annotations
 
 import argparse
+import ast
+import re
 import resource
 import shutil
 import statistics
@@ -18,24 +20,59 @@ import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "analyzer")]
 
+Edit = Callable[[str], str]
 STDLIB = Path(sysconfig.get_paths()["stdlib"])
-CHANGES = {
-    "a comment": "\n# changed\n",
-    "a constant": "\nCHANGED = 1\n",
-    "a function": "\n\ndef changed(rows):\n    print(rows)\n    return rows\n",
-    "an import": "\nimport decimal\n",
-    "a call": "\nprint(len('changed'))\n",
-    "a call of a function": "\n\ndef changed_too(rows):\n    return changed(rows)\n",
-    "a class": "\n\nclass Changed:\n    def turned(self, rows):\n        return changed(rows)\n",
-    "a call of a model": "\nfrom openai import OpenAI\nclient = OpenAI()\nclient.responses.create(input='x')\n",
+MODEL_CALL = "\nfrom openai import OpenAI\nclient = OpenAI()\nclient.responses.create(input='x')\n"
+
+
+def added(text: str) -> Edit:
+    """Something more at the end of a file."""
+    return lambda before: before + text
+
+
+def body(text: str) -> str:
+    """One more statement in a function."""
+    head, line, tail = text.rpartition("\n    return")
+    return f"{head}\n    print('changed'){line}{tail}" if line else text
+
+
+def constant(text: str) -> str:
+    """The first constant of a module has another value."""
+    return re.sub(r"(?m)^([A-Za-z_]\w*) = .*[^\\(\[{,]$", r"\1 = 'changed'", text, count=1)
+
+
+def without_last(text: str) -> str:
+    """The last function or class of a module is gone."""
+    found = [node for node in ast.parse(text).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    if not found:
+        return text
+    lines, last = text.split("\n"), found[-1]
+    first = min([last.lineno, *(decorator.lineno for decorator in last.decorator_list)])
+    return "\n".join(lines[: first - 1] + lines[last.end_lineno :])
+
+
+EDITS: dict[str, Edit] = {
+    "a comment": added("\n# changed\n"),
+    "a body": body,
+    "a function": added("\n\ndef changed(rows):\n    print(rows)\n    return rows\n"),
+    "a call": added("\nprint(len('changed'))\n"),
+    "a call of a function": added("\n\ndef changed(rows):\n    from app import ask\n    return ask(rows)\n"),
+    "an import": added("\nimport decimal\n"),
+    "a class": added("\n\nclass Changed:\n    def turned(self, rows):\n        return list(rows)\n"),
+    "a constant": added("\nCHANGED = 1\n"),
+    "another constant": constant,
+    "a call of a model": added(MODEL_CALL),
+    "a function less": without_last,
 }
-"""What is written to the end of a file: the last one matters to the map."""
-CHANGED_FILES = 3
+"""How one file is edited. Each edit is taken back, and the project scanned, before the next."""
+APP = f"{MODEL_CALL}\n\ndef ask(text):\n    return client.responses.create(input=text)\n"
+CHANGED_FILES = 5
 """In so many files, one after the other; the middle time is told."""
 SKIPPED = {"site-packages", "test", "lib2to3", "idlelib", "__pycache__"}
 
@@ -69,22 +106,37 @@ def timed(folder: Path) -> tuple[float, float]:
     return time.perf_counter() - before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
-def after_change(folder: Path, path: Path, text: str) -> float:
-    """Seconds of a scan after something was written at the end of one file."""
-    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
-    return timed(folder)[0]
+def after_edit(folder: Path, path: Path, edit: Edit) -> float:
+    """Seconds of a scan after one file was edited."""
+    before = path.read_text(encoding="utf-8")
+    path.write_text(edit(before), encoding="utf-8")
+    seconds, _ = timed(folder)
+    path.write_text(before, encoding="utf-8")
+    timed(folder)
+    return seconds
+
+
+def after_rename(folder: Path, path: Path) -> float:
+    """Seconds of a scan after one file has another name."""
+    other = path.with_name(f"renamed_{path.name}")
+    path.rename(other)
+    seconds, _ = timed(folder)
+    other.rename(path)
+    timed(folder)
+    return seconds
 
 
 def run(sources: list[Path], lines: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = copy_up_to(folder, sources, lines)
-        (folder / "app.py").write_text(CHANGES["a call of a model"], encoding="utf-8")
+        (folder / "app.py").write_text(APP, encoding="utf-8")
         cold, memory = timed(folder)
         warm, _ = timed(folder)
-        changed = [path for path in sorted(folder.rglob("*.py")) if path.stat().st_size > 2000]
-        some = changed[:: len(changed) // CHANGED_FILES + 1]
-        after = {what: [after_change(folder, path, text) for path in some] for what, text in CHANGES.items()}
+        fit = [path for path in sorted(folder.rglob("*.py")) if path.stat().st_size > 2000 and path.name[0] != "_"]
+        some = fit[:: len(fit) // CHANGED_FILES + 1]
+        after = {what: [after_edit(folder, path, edit) for path in some] for what, edit in EDITS.items()}
+        after["a renamed file"] = [after_rename(folder, path) for path in some]
     print(f"{count:>9,} lines  cold {cold:.1f} s  warm {warm:.2f} s  {memory:,.0f} MB")
     for what, times in after.items():
         middle = statistics.median(times)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from llmcost_analyzer.answers import Kept
-from llmcost_analyzer.cache import Cache, fingerprint
+from llmcost_analyzer.cache import Cache, fingerprint, stamps_of
 from llmcost_analyzer.callgraph import CallGraph
 from llmcost_analyzer.entries import Scan
 from llmcost_analyzer.facts import FileFacts
-from llmcost_analyzer.index import Input
+from llmcost_analyzer.index import Input, files_came
 from llmcost_analyzer.project import Skipped, Source
 from llmcost_analyzer.reader import facts_of
 from llmcost_analyzer.reuse import Rests, moved
@@ -26,37 +26,45 @@ _MOST_LAYERS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A file whose facts of the last scan are known."""
+    """A file that is not as it was at the last scan; without scopes where it is not there, or can't be read."""
 
-    source: Source
+    path: str
     old: FileFacts
     new: FileFacts
 
+    @property
+    def came_or_went(self) -> bool:
+        """Whether it was read at one of the two times alone."""
+        return bool(self.old.scopes) != bool(self.new.scopes)
+
 
 def changes_since(sources: Sequence[Source], cache: Cache, kept: tuple[str, Scan] | None) -> list[Changed]:
-    """The files that changed since the last result; none where they are many, or came or went."""
-    changed = cache.changed(sources)
-    if kept is None or not changed or len(changed) > _MOST_CHANGED:
+    """The files that changed, came or went since the last result; none where they are many."""
+    before, now = cache.stamps(), stamps_of(sources)
+    if kept is None or fingerprint(before) != kept[0]:
+        return []  # the facts may be of a scan that did not come to its end
+    changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+    if len(changed) > _MOST_CHANGED:
         return []
-    stored = {source.path: cache.stored(source.path) for source in changed}
-    before = [
-        replace(s, size=stored[s.path][0], mtime_ns=stored[s.path][1]) if s.path in stored else s for s in sources
+    there = {source.path: source for source in sources}
+    return [
+        Changed(
+            path,
+            _read(path, pickle.loads(cache.stored(path)) if path in before else None),  # noqa: S301 - our own
+            _read(path, facts_of(there[path]) if path in there else None),
+        )
+        for path in changed
     ]
-    if fingerprint(before) != kept[0]:
-        return []  # the facts are of a scan that did not come to its end
-    out = []
-    for source in changed:
-        old, new = pickle.loads(stored[source.path][2]), facts_of(source)  # noqa: S301 - our own
-        if isinstance(old, Skipped) or isinstance(new, Skipped):
-            return []
-        out.append(Changed(source, old, new))
-    return out
+
+
+def _read(path: str, found: FileFacts | Skipped | None) -> FileFacts:
+    return found if isinstance(found, FileFacts) else FileFacts(path, [])
 
 
 def moved_result(last: Scan, changes: Sequence[Changed], cache: Cache) -> Scan | None:
     """The last result with its lines moved, where none of the changes can matter to more than that."""
     rests: Rests | None = cache.kept("rests")
-    if rests is None or not changes:
+    if rests is None or not changes or not all(item.old.scopes and item.new.scopes for item in changes):
         return None
     result = last
     for item in changes:
@@ -79,8 +87,14 @@ def answers_since(
         return None, set()
     now = {item.path: item for item in facts}
     out: set[Input] = set()
-    for path, old in {**{item.old.path: item.old for item in changes}, **rests.before}.items():
-        found = changed_inputs(old, now[path])
+    came = {item.path for item in changes if item.came_or_went}
+    if came:
+        found = files_came(came, set(now))
+        if found is None:
+            return None, set()
+        out |= found
+    for path, old in {**{item.path: item.old for item in changes}, **rests.before}.items():
+        found = changed_inputs(old, now.get(path) or FileFacts(path, []))
         if found is None:
             return None, set()
         out |= found

@@ -142,8 +142,11 @@ class Answers:
         """All answers that were given, for the next scan."""
         self._end_round()
         out = Kept(facts=self._facts, first_round={*self._layers[0][1]} | (self._before.first_round & self._used))
-        for number, layer in enumerate(self._before.layers):
-            mine = {k: a for k, (n, a) in self._before.answers.items() if n == number and k in self._used}
+        still: list[dict[str, Any]] = [{} for _ in self._before.layers]
+        for key in self._used & self._before.answers.keys():
+            number, answer = self._before.answers[key]
+            still[number][key] = answer
+        for layer, mine in zip(self._before.layers, still, strict=True):
             out.add(layer, mine)
         for layer, made in self._layers:
             out.add(layer, made)

@@ -79,26 +79,22 @@ class Cache:
 
     def known(self, sources: Sequence[Source]) -> Mapping[str, bytes]:
         """Pickled facts (or reasons for skipping) of the files that have not changed."""
-        stamps = {source.path: (source.size, source.mtime_ns) for source in sources}
+        stamps = stamps_of(sources)
         out: dict[str, bytes] = {}
         for path, size, mtime_ns, data in self._connection.execute("SELECT path, size, mtime_ns, data FROM facts"):
             if stamps.get(path) == (size, mtime_ns):
                 out[path] = data
         return out
 
-    def changed(self, sources: Sequence[Source]) -> list[Source] | None:
-        """The files whose facts are of another version than the file; None where files came or went."""
-        stamps = {path: stamp for path, *stamp in self._connection.execute("SELECT path, size, mtime_ns FROM facts")}
-        if stamps.keys() != {source.path for source in sources}:
-            return None
-        return [source for source in sources if stamps[source.path] != [source.size, source.mtime_ns]]
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Size and time of the files whose facts are there, as they were then."""
+        rows = self._connection.execute("SELECT path, size, mtime_ns FROM facts")
+        return {path: (size, mtime_ns) for path, size, mtime_ns in rows}
 
-    def stored(self, path: str) -> tuple[int, int, bytes]:
-        """Size, time and pickled facts of a file that is there."""
-        row: tuple[int, int, bytes] = self._connection.execute(
-            "SELECT size, mtime_ns, data FROM facts WHERE path = ?", (path,)
-        ).fetchone()
-        return row
+    def stored(self, path: str) -> bytes:
+        """Pickled facts of a file that are there."""
+        row: tuple[bytes] = self._connection.execute("SELECT data FROM facts WHERE path = ?", (path,)).fetchone()
+        return row[0]
 
     def store(self, rows: Iterable[tuple[Source, bytes]], keep: Iterable[str]) -> None:
         """Write the facts of changed files and drop those of files that are gone."""
@@ -140,9 +136,18 @@ def _fresh(connection: sqlite3.Connection, version_text: str) -> sqlite3.Connect
     return connection
 
 
-def fingerprint(sources: Sequence[Source], *extra: str) -> str:
-    """Changes when any file does."""
-    digest = hashlib.sha256("\0".join(extra).encode())
-    for source in sources:
-        digest.update(f"{source.path}\0{source.size}\0{source.mtime_ns}\n".encode())
+def stamps_of(sources: Iterable[Source]) -> dict[str, tuple[int, int]]:
+    """Size and time of each file, by path."""
+    return {source.path: (source.size, source.mtime_ns) for source in sources}
+
+
+def fingerprint(stamps: Mapping[str, tuple[int, int]]) -> str:
+    """Changes when any file does.
+
+    Args:
+        stamps: size and time of each file, by path.
+    """
+    digest = hashlib.sha256()
+    for path, (size, mtime_ns) in sorted(stamps.items()):
+        digest.update(f"{path}\0{size}\0{mtime_ns}\n".encode())
     return digest.hexdigest()

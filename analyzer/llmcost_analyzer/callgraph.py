@@ -93,6 +93,8 @@ class CallGraph:
             return
         self._seen.add(id(call))
         effects = self._effects.of(ref, call)
+        if not effects.sites and not effects.runs:
+            return
         for owner in {ref, self._named_owner(ref)}:
             if effects.sites:
                 self._node(owner).sites.extend(effects.sites)

@@ -88,7 +88,7 @@ class Candidates:
         return self._request_names
 
     def _all_request_names(self) -> frozenset[str]:
-        names = imported.last_names(self._sinks, imported.roots(self._index, self._sinks)) | shapes.LAST_NAMES
+        names = imported.last_names(self._sinks, imported.roots(self._index)) | shapes.LAST_NAMES
         names |= set(http.UNKNOWN_SENDERS) | {path.rsplit(".", 1)[-1] for path in http.SENDERS}
         return names | {alias for name in names for alias in self._index.aliases.get(name, ())}
 

@@ -22,6 +22,9 @@ _Packed = tuple[tuple[tuple[str, str, str, bool], ...], tuple[str, ...]]
 _NO_EFFECTS: Final[_Packed] = ((), ())
 
 
+_NONE: Final = Effects()
+
+
 class EffectReader:
     """Works out the effects of calls."""
 
@@ -36,6 +39,8 @@ class EffectReader:
         """What a call does."""
         key = f"call:{self.index.place_of_call(ref, call)}"
         sites, runs = self.evaluator.answers.get(key, lambda: self._packed(ref, call), _NO_EFFECTS)
+        if not sites and not runs:
+            return _NONE
         return Effects([Site(call[4], *site) for site in sites], {self.index.at(place) for place in runs})
 
     def _packed(self, ref: Ref, call: Expr) -> _Packed:

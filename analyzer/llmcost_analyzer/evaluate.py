@@ -99,7 +99,7 @@ class Evaluator:
 
     def name(self, ref: Ref, name: str) -> Values:
         """What a name stands for in a scope."""
-        self.index.notes.current.add(("bind", name))
+        self.index.look_up_bound(ref[0], name)
         return self.kept((ref, name), lambda: self._name(ref, name))
 
     def _name(self, ref: Ref, name: str) -> Values:
@@ -140,7 +140,7 @@ class Evaluator:
     def global_name(self, file: int, name: str) -> Values:
         """What a name stands for at the top level of a file; nothing where it is not bound there."""
         ref = (file, 0)
-        self.index.notes.current.add(("bind", name))
+        self.index.look_up_bound(file, name)
 
         def work() -> Values:
             found = self._bound(ref, self.index.scope(ref), name)

@@ -91,6 +91,7 @@ class FileFacts:
     Attributes:
         stars: the modules of ``from m import *``.
         roots: first parts of all modules that are imported.
+        named: SDKs of the table that texts name, as a module that is imported by a text.
     """
 
     path: str
@@ -98,6 +99,7 @@ class FileFacts:
     stars: list[str] = field(default_factory=list)
     lines: int = 0
     roots: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
 
 
 def value_names(scope: Scope) -> set[str]:

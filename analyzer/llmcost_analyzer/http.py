@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -29,21 +30,27 @@ UNKNOWN_SENDERS: Final = _places("unknown_senders")
 BODIES: Final = frozenset(_TABLE["bodies"])
 CHAT_OPTIONS: Final = frozenset(_TABLE["chat_options"])
 _HOSTS: Final = (*(re.escape(host).replace(r"\*", r"[\w\0.{}-]*") for host in hosts()), *_TABLE["hosts"])
-_HOST: Final = re.compile(rf"^(?:\0|https?|wss?)?:?/*\0?(?:{_any(_HOSTS)})")
-_ADDRESS: Final = re.compile(_any(_TABLE["addresses"]))
-_PATH: Final = re.compile(rf"(?:{_any(_TABLE['paths'])})(?:\b|$)")
-_OPERATIONS: Final = tuple((name, re.compile(pattern)) for name, pattern in _TABLE["operations"].items())
-_NO_CALL: Final = re.compile(_any(_TABLE["no_calls"]))
+_HOST: Final = rf"^(?:\0|https?|wss?)?:?/*\0?(?:{_any(_HOSTS)})"
+_ADDRESS: Final = _any(_TABLE["addresses"])
+_PATH: Final = rf"(?:{_any(_TABLE['paths'])})(?:\b|$)"
+_OPERATIONS: Final[Mapping[str, str]] = _TABLE["operations"]
+_NO_CALL: Final = _any(_TABLE["no_calls"])
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern, compiled when it is first needed: most scans after a change look at no address."""
+    return re.compile(pattern)
 
 
 def is_model_address(text: str) -> bool:
     """Whether an address, in which unknown parts are null characters, is a model's: by host, or by a telling path."""
-    if _NO_CALL.search(text):
+    if _compiled(_NO_CALL).search(text):
         return False
     path = text.split("?", maxsplit=1)[0]
-    return bool(_HOST.match(text) or _ADDRESS.match(path) or _PATH.search(path))
+    return bool(_compiled(_HOST).match(text) or _compiled(_ADDRESS).match(path) or _compiled(_PATH).search(path))
 
 
 def operation(text: str) -> str:
     """What a request to a model's address is, by its path."""
-    return next((name for name, pattern in _OPERATIONS if pattern.search(text)), "chat")
+    return next((name for name, pattern in _OPERATIONS.items() if _compiled(pattern).search(text)), "chat")

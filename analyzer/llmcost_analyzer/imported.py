@@ -18,10 +18,10 @@ _IMPORTERS: Final = tuple(path.rsplit(".", 1) for path in known.RESULTS["importe
 """Module and name of the functions that import by a text."""
 
 
-def roots(index: Index, sinks: Sinks) -> set[str]:
+def roots(index: Index) -> set[str]:
     """First parts of all modules that are imported; of texts that name an SDK too, where modules are imported so."""
     names = _imported_roots(index)
-    return names.union(*(named_sdks(facts, sinks) for facts in index.files)) if by_text(index) else names
+    return names.union(*(facts.named for facts in index.files)) if by_text(index) else names
 
 
 def _imported_roots(index: Index) -> set[str]:

@@ -37,7 +37,7 @@ def member_of(evaluator: Evaluator, module: str, name: str, importer: int) -> Va
 
 def defines(evaluator: Evaluator, number: int, name: str) -> bool:
     """Whether a name is bound at the top level of a file."""
-    evaluator.index.notes.current.add(("bind", name))
+    evaluator.index.look_up_bound(number, name)
     return name in evaluator.index.files[number].scopes[0].binds
 
 

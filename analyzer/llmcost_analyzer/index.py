@@ -54,6 +54,7 @@ class Index:
         self._tails: dict[str, list[int]] = defaultdict(list)
         self._packages: set[str] = set()
         self._keys: dict[int, list[str]] = {}
+        self._place_of: dict[Ref, str] = {}
         self._places: dict[int, dict[str, int]] = {}
         self._numbers = {facts.path: number for number, facts in enumerate(self.files)}
         self._calls: dict[Ref, dict[int, int]] = {}
@@ -73,7 +74,10 @@ class Index:
 
     def place(self, ref: Ref) -> str:
         """A name for a scope that does not change when lines are added or other functions come."""
-        return f"{self.files[ref[0]].path}|{self.keys(ref[0])[ref[1]]}"
+        found = self._place_of.get(ref)
+        if found is None:
+            found = self._place_of[ref] = f"{self.files[ref[0]].path}|{self.keys(ref[0])[ref[1]]}"
+        return found
 
     def at(self, place: str) -> Ref:
         """The scope with a place."""
@@ -94,8 +98,14 @@ class Index:
     def named(self, item: tuple[Any, Any]) -> Input:
         """Something that was noted, with scopes by their place."""
         if isinstance(item[0], int):
+            if isinstance(item[1], str):
+                return "bind", bound_name(self.files[item[0]].path, item[1])
             return "scope", self.place(item)
         return item[0], self.place(item[1]) if isinstance(item[1], tuple) else item[1]
+
+    def look_up_bound(self, file: int, name: str) -> None:
+        """Note that it counts what a name is at the top level of a file."""
+        self.notes.current.add((file, name))
 
     def look(self, ref: Ref) -> None:
         """Note that all of a scope counts, of a module too."""
@@ -123,8 +133,7 @@ class Index:
         parts = module_parts(facts.path)
         for start in range(len(parts)):
             self._tails[".".join(parts[start:])].append(number)
-        for end in range(1, len(parts)):
-            self._packages.add("/".join(parts[:end]))
+        self._packages |= folders_of(parts)
         for scope in facts.scopes:
             ref = (number, scope.index)
             if scope.kind in ("function", "class"):
@@ -164,6 +173,7 @@ class Index:
         The root that an import starts from is not known. Folders around the importer come first, the nearest before
         others (a script's own folder is on ``sys.path``), then any folder that is no package itself.
         """
+        self.notes.current.add(("file", name.rpartition(".")[2]))
         if name.startswith("."):
             return self._exact(name[1:])
         found = self._tails.get(name)
@@ -214,6 +224,31 @@ def module_parts(path: str) -> list[str]:
         stem = stem.removesuffix(suffix)
     parts = stem.split("/")
     return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
+
+
+def bound_name(path: str, name: str) -> str:
+    """A name at the top level of a file, among the things that answers rest on."""
+    return f"{path}|{name}"
+
+
+def folders_of(parts: Sequence[str]) -> set[str]:
+    """The folders around a module, by its parts."""
+    return {"/".join(parts[:end]) for end in range(1, len(parts))}
+
+
+def files_came(paths: set[str], now: set[str]) -> set[Input] | None:
+    """What answers may rest on where files came or went; None where packages or folders did, on which much rests.
+
+    Args:
+        paths: the files that came or went.
+        now: all files that are there.
+    """
+    parts = {path: module_parts(path) for path in paths | now}
+    after = set().union(*(folders_of(parts[path]) for path in now))
+    before = set().union(*(folders_of(parts[path]) for path in now ^ paths))
+    if before != after or any(path.endswith("__init__.py") for path in paths):
+        return None
+    return {("file", parts[path][-1]) for path in paths}
 
 
 def scope_keys(facts: FileFacts) -> list[str]:

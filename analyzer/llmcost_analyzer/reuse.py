@@ -11,13 +11,17 @@ import dataclasses
 import itertools
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
-from llmcost_analyzer import imported, sinks
+from llmcost_analyzer import imported
 from llmcost_analyzer.answers import Kept
 from llmcost_analyzer.entries import Entry, Scan
 from llmcost_analyzer.facts import FileFacts, Scope, callee_name
 from llmcost_analyzer.index import Index, Input
 from llmcost_analyzer.versions import Row, Version, kind_of
+
+_WORKED_OUT: Final = frozenset({"answer", "subclasses", "collected"})
+"""Tables of things that are worked out from files; that those changed is seen in the files."""
 
 
 @dataclass(slots=True)
@@ -51,10 +55,15 @@ def rests_on(index: Index, kept: Kept, requests: frozenset[str], heads: tuple[st
         heads: beginnings of such names.
     """
     inputs = {(table, name) for table in ("call", "passed") for name in (*requests, callee_name(None))}
-    inputs.update(index.named(item) for item in index.notes.outside if isinstance(item, tuple))
-    inputs.update(*(layer.inputs for layer in kept.layers))
+    inputs.update(index.named(item) for item in index.notes.outside if _names_code(item))
+    inputs.update(item for layer in kept.layers for item in layer.inputs if item[0] not in _WORKED_OUT)
     values = set(index.attributes).union(*(scope.values for _, scope in index.all_scopes()))
     return Rests(inputs, values, set(index.calls), heads, imported.by_text(index))
+
+
+def _names_code(item: object) -> bool:
+    """Whether a note is about something that stands in a file."""
+    return isinstance(item, tuple) and item[0] not in _WORKED_OUT
 
 
 def moved(scan: Scan, rests: Rests, before: FileFacts, after: FileFacts) -> list[Entry] | None:
@@ -104,8 +113,7 @@ class _Change:
         """Whether another SDK may be imported by a text, which changes the names of requests."""
         if not self._rests.by_text:
             return False
-        table = sinks.load()
-        return imported.named_sdks(self._before, table) != imported.named_sdks(self._after, table)
+        return self._before.named != self._after.named
 
     def _same(self, key: str) -> bool:
         """Note where the lines of an unchanged scope went."""

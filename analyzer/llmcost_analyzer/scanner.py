@@ -13,7 +13,7 @@ from typing import Final
 
 from llmcost_analyzer import sinks
 from llmcost_analyzer.again import Changed, answers_since, changes_since, keep_answers, moved_result
-from llmcost_analyzer.cache import Cache, fingerprint
+from llmcost_analyzer.cache import Cache, fingerprint, stamps_of
 from llmcost_analyzer.callgraph import CallGraph, Node
 from llmcost_analyzer.deep import deep_recursion
 from llmcost_analyzer.entries import WRAPPER_LABEL, Callee, CallSite, Entry, Kind, Scan
@@ -60,7 +60,7 @@ def scan(root: Path, options: Options = Options(), progress: Progress = _silent)
     collecting = gc.isenabled()
     gc.disable()  # facts are millions of small tuples without cycles; looking for cycles takes half the time
     try:
-        print_now = fingerprint(sources)
+        print_now = fingerprint(stamps_of(sources))
         kept = cache.kept("scan")
         if kept is not None and kept[0] == print_now and isinstance(kept[1], Scan):
             kept[1].read = 0
@@ -85,8 +85,9 @@ def _moved(last: Scan, changes: Sequence[Changed], sources: Sequence[Source], ca
     """The last result, where none of the changes can matter to more than lines."""
     result = moved_result(last, changes, cache)
     if result is not None:
-        _add_hashes(result.entries, {source.path: source for source in sources}, cache)
-        rows = [(item.source, pickle.dumps(item.new, protocol=5)) for item in changes]
+        there = {source.path: source for source in sources}
+        _add_hashes(result.entries, there, cache)
+        rows = [(there[item.path], pickle.dumps(item.new, protocol=5)) for item in changes]
         cache.store(rows, [source.path for source in sources])
     return result
 
@@ -216,7 +217,7 @@ def _add_hashes(entries: Sequence[Entry], sources: Mapping[str, Source], cache: 
 
 def stamp(root: Path, options: Options = Options()) -> str:
     """Changes whenever a file of the project does."""
-    return fingerprint(list(find_sources(root, options.choice)))
+    return fingerprint(stamps_of(find_sources(root, options.choice)))
 
 
 def has_function(root: Path, key: tuple[str, str]) -> bool:

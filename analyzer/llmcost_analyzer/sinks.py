@@ -53,23 +53,23 @@ class _Names:
 
     def __init__(self) -> None:
         self._exact: dict[str, str] = {}
-        self._patterns: list[tuple[str, str, re.Pattern[str], str]] = []
+        self._patterns: list[tuple[str, str, str]] = []
 
     def add(self, pattern: str, value: str) -> None:
         if "*" in pattern:
             head = pattern.split("*", 1)[0]
-            self._patterns.append((head, pattern, _compile(pattern), value))
+            self._patterns.append((head, pattern, value))
         else:
             self._exact.setdefault(pattern, value)
 
     def all(self) -> set[str]:
         """All names and patterns."""
-        return {*self._exact, *(pattern for _, pattern, _, _ in self._patterns)}
+        return {*self._exact, *(pattern for _, pattern, _ in self._patterns)}
 
     def roots(self) -> set[str]:
         """First parts of all names, where they hold no pattern."""
         names = {name.split(".")[0] for name in self._exact}
-        return names | {pattern.split(".")[0] for _, pattern, _, _ in self._patterns}
+        return names | {pattern.split(".")[0] for _, pattern, _ in self._patterns}
 
     def get(self, name: str) -> str | None:
         """The value of the most specific pattern: exact, else the longest that matches."""
@@ -77,14 +77,15 @@ class _Names:
         if found is not None:
             return found
         best: tuple[int, str] | None = None
-        for head, pattern, compiled, value in self._patterns:
-            if name.startswith(head) and compiled.fullmatch(name):
+        for head, pattern, value in self._patterns:
+            if name.startswith(head) and _compile(pattern).fullmatch(name):
                 weight = len(pattern.replace("*", ""))
                 if best is None or weight > best[0]:
                     best = (weight, value)
         return None if best is None else best[1]
 
 
+@cache
 def _compile(pattern: str) -> re.Pattern[str]:
     text = re.escape(pattern).replace(r"\*\*\.", r"(?:.*\.)?").replace(r"\*\*", ".*").replace(r"\*", r"[^.()]*")
     return re.compile(text)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from llmcost_analyzer.facts import Expr, FileFacts, Param, Scope, callee_name, kept_names
-from llmcost_analyzer.index import Input, scope_keys
+from llmcost_analyzer.index import Input, bound_name, scope_keys
 
 Row = tuple[str, str, str]
 """What a scope adds to the tables of the project: table, name, content."""
@@ -23,8 +23,11 @@ _IMPORTS: Final = ("module", "member")
 
 
 def changed_inputs(before: FileFacts, after: FileFacts) -> set[Input] | None:
-    """What answers may rest on and is another in a new version of a file; None where that can't be told."""
-    if before.stars != after.stars:
+    """What answers may rest on and is another in a new version of a file; None where that can't be told.
+
+    A version without scopes stands for a file that is not there.
+    """
+    if before.scopes and after.scopes and before.stars != after.stars:
         return None
     old, new = Version(before), Version(after)
     moved = [key for key in old.scopes if key in new.scopes] != [key for key in new.scopes if key in old.scopes]
@@ -100,9 +103,10 @@ class Version:
                 if value is not None and value[0] in _IMPORTS:
                     yield "import", name, repr(value)
             if scope.kind == "module":
-                yield "bind", name, repr(self._plain(values))
+                yield "bind", bound_name(self._facts.path, name), repr(self._plain(values))
         if scope.kind == "module":
-            yield from (("bind", name, repr(self._plain(content))) for name, content in scope.puts)
+            for name, put in scope.puts:
+                yield "bind", bound_name(self._facts.path, name), repr(self._plain(put))
 
     def _fields(self, key: str, left_out: frozenset[str]) -> dict[str, Any]:
         scope = self.scopes[key]

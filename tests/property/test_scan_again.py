@@ -86,6 +86,10 @@ LINES = (
     "from store import *",
     "import importlib\nmodule = importlib.import_module('openai')",
     "def texts():\n    return ['anthropic', 'cohere']",
+    "LIMIT = 4",
+    "client = OpenAI(timeout=3)",
+    "from openai import OpenAI\nclient = OpenAI()\nclient.responses.create(input='x')",
+    "def broken(:",
     "hooks = {'ask': summarize}\ndef later(name):\n    return hooks[name]('x')",
 )
 
@@ -104,6 +108,19 @@ def edit(text: str, chance: random.Random) -> str:
     return "\n\n\n".join(blocks)
 
 
+NAMES = ("llm", "work", "store", "more", "llm2", "pack/work", "pack/__init__", "pack/store")
+
+
+def move(root: Path, chance: random.Random) -> None:
+    """A file is renamed (over another one, perhaps), taken away or copied; a package may come or go by that."""
+    path = root / chance.choice(sorted(file.relative_to(root).as_posix() for file in root.rglob("*.py")))
+    other = root / f"{chance.choice(NAMES)}.py"
+    other.parent.mkdir(exist_ok=True)
+    other.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    if chance.random() < 0.7 and path != other:
+        path.unlink()
+
+
 def plain(entries: list[Entry]) -> list[str]:
     return [repr(entry) for entry in entries]
 
@@ -119,6 +136,22 @@ def test_edits_give_the_map_of_a_cold_scan(tmp_path: Path, seed: int) -> None:
         warm, cold = scan(tmp_path), scan(tmp_path, Options(cache=False))
         assert plain(warm.entries) == plain(cold.entries)
         assert (warm.lines, warm.files) == (cold.lines, cold.files)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_files_that_come_and_go_give_the_map_of_a_cold_scan(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    write(tmp_path, PROJECT)
+    scan(tmp_path)
+    for _ in range(8):
+        if chance.random() < 0.6:
+            move(tmp_path, chance)
+        else:
+            path = chance.choice(sorted(tmp_path.rglob("*.py")))
+            path.write_text(edit(path.read_text(encoding="utf-8"), chance), encoding="utf-8")
+        warm, cold = scan(tmp_path), scan(tmp_path, Options(cache=False))
+        assert plain(warm.entries) == plain(cold.entries)
+        assert (warm.lines, warm.files, warm.skipped) == (cold.lines, cold.files, cold.skipped)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +175,41 @@ def test_a_change_that_touches_nothing_builds_no_graph(
     assert plain(scan(tmp_path).entries) == plain(cold.entries)
 
 
+def test_a_renamed_file_is_all_that_is_worked_out_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, PROJECT)
+    scan(tmp_path)
+    (tmp_path / "plain.py").rename(tmp_path / "simple.py")
+    cold = scan(tmp_path, Options(cache=False))
+    worked = noted_files(monkeypatch)
+    assert plain(scan(tmp_path).entries) == plain(cold.entries)
+    assert worked <= {"simple.py"}
+
+
+def test_a_name_of_one_file_leaves_the_same_name_elsewhere_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {**PROJECT, "other.py": "client = 1\n"})
+    scan(tmp_path)
+    (tmp_path / "other.py").write_text("client = open('x')\n", encoding="utf-8")
+    cold = scan(tmp_path, Options(cache=False))
+    worked = noted_files(monkeypatch)
+    assert plain(scan(tmp_path).entries) == plain(cold.entries)
+    assert worked <= {"other.py"}
+
+
+def noted_files(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The files whose calls are worked out from now on."""
+    worked: set[str] = set()
+    work_out = EffectReader._work_out
+
+    def noted(reader: EffectReader, ref: Ref, call: Expr) -> Effects:
+        worked.add(reader.index.files[ref[0]].path)
+        return work_out(reader, ref, call)
+
+    monkeypatch.setattr(EffectReader, "_work_out", noted)
+    return worked
+
+
 @pytest.mark.parametrize(
     "text",
     ["import decimal\n", "print(len('x'))\n", "def new(row):\n    return store(row)\n", "class New:\n    size = 3\n"],
@@ -155,14 +223,7 @@ def test_what_rests_on_nothing_that_changed_is_not_worked_out_again(
     path = tmp_path / "store.py"
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
     cold = scan(tmp_path, Options(cache=False))
-    worked: set[str] = set()
-    work_out = EffectReader._work_out
-
-    def noted(reader: EffectReader, ref: Ref, call: Expr) -> Effects:
-        worked.add(reader.index.files[ref[0]].path)
-        return work_out(reader, ref, call)
-
-    monkeypatch.setattr(EffectReader, "_work_out", noted)
+    worked = noted_files(monkeypatch)
     assert plain(scan(tmp_path).entries) == plain(cold.entries)
     assert worked <= {"store.py"}
 

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -14,30 +15,36 @@ from llmcost_analyzer.entries import WRAPPER_LABEL
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One label's words. ``weight`` is how telling they are: 1 is usual."""
+    """One label's words, as patterns for names and for prose. ``weight`` is how telling they are: 1 is usual."""
 
     label: str
     weight: float
-    names: re.Pattern[str] = field(repr=False)
-    prose: re.Pattern[str] = field(repr=False)
+    names: str = field(repr=False)
+    prose: str = field(repr=False)
     yes: tuple[str, ...]
     no: tuple[str, ...]
 
     def in_names(self, words: str) -> str | None:
         """The words of a name that match."""
-        found = self.names.search(words)
+        found = _compiled(self.names).search(words)
         return found.group(0) if found else None
 
     def in_prose(self, text: str) -> list[str]:
         """What matches in a docstring or prompt."""
-        return [found.group(0) for found in self.prose.finditer(text)]
+        return [found.group(0) for found in _compiled(self.prose).finditer(text)]
 
 
-def _compile(alternatives: Iterable[str], words: Mapping[str, str], end: str) -> re.Pattern[str]:
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern, compiled when it is first needed: a scan that finds nothing new chooses no label."""
+    return re.compile(pattern)
+
+
+def _pattern(alternatives: Iterable[str], words: Mapping[str, str], end: str) -> str:
     text = "|".join(alternatives)
     for name, group in words.items():
         text = text.replace(f"{{{name}}}", group)
-    return re.compile(rf"\b(?:{text}){end}")
+    return rf"\b(?:{text}){end}"
 
 
 _TABLE: Final[Mapping[str, Any]] = tomllib.loads(
@@ -51,8 +58,8 @@ def _load(table: Mapping[str, Any]) -> tuple[Rule, ...]:
         Rule(
             row["label"],
             row["weight"],
-            _compile(row["names"], words, r"\b"),
-            _compile(row["prose"], words, ""),
+            _pattern(row["names"], words, r"\b"),
+            _pattern(row["prose"], words, ""),
             tuple(row["yes"]),
             tuple(row["no"]),
         )

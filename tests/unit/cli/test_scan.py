@@ -1,3 +1,4 @@
+import gc
 import io
 import json
 from pathlib import Path
@@ -52,6 +53,17 @@ def test_json_and_quiet(project: Path) -> None:
     assert [row["function"] for row in found["functions"]] == ["Bot.translate", "summarize_article"]
     assert answer("scan", "--quiet") == (0, "", "")
     assert (project / ".llmcost/semantic_labels.json").is_file()
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_a_scan_leaves_the_garbage_collector_as_it_was(project: Path, collecting: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        assert answer("scan", "--quiet")[0] == 0
+        assert gc.isenabled() is collecting
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_check_exits_1_where_the_map_is_stale_and_writes_nothing(project: Path) -> None:

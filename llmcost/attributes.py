@@ -39,6 +39,8 @@ def end_attributes(call: Call) -> dict[str, Any]:
         out[semconv.RESPONSE_MODEL] = call.response_model
     if call.response_id is not None:
         out[semconv.RESPONSE_ID] = call.response_id
+    if call.counted_by is not None:
+        out[semconv.COST_COUNTED_BY] = call.counted_by
     if call.finish_reasons:
         out[semconv.RESPONSE_FINISH_REASONS] = call.finish_reasons
     if call.service_tier is not None:

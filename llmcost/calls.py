@@ -130,6 +130,7 @@ SLOT_S: Final = 300
 is a whole number of these."""
 
 NOT_BILLED: Final = Cost("not_billed")
+COUNTED_ELSEWHERE: Final = Cost("counted_elsewhere")
 UNPRICED: Final = Cost("unpriced")
 
 

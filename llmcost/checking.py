@@ -157,13 +157,19 @@ def _texts(where: str, value: Any, base: Path) -> dict[str, str]:
     return {_text(where, name, base): _text(f'{where}."{name}"', each, base) for name, each in value.items()}
 
 
+def _by_host(where: str, value: Any, base: Path) -> dict[str, str]:
+    hosts = _texts(where, value, base)
+    for host in hosts:
+        if not host or "/" in host:
+            raise ConfigError(f'{where}."{host}": expected a host or host:port, without a scheme or path')
+    return hosts
+
+
 def _hosts(where: str, value: Any, base: Path) -> dict[str, str]:
     from llmcost import pricing, providers  # with tables of prices: only where hosts are named
 
-    hosts = _texts(where, value, base)
+    hosts = _by_host(where, value, base)
     for host, name in hosts.items():
-        if not host or "/" in host:
-            raise ConfigError(f'{where}."{host}": expected a host or host:port, without a scheme or path')
         known = providers.names() | pricing.provider_names()
         if name not in known:
             near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.5)
@@ -249,6 +255,7 @@ KINDS: Final[Mapping[str, Check]] = {
     "prices": _prices,
     "hosts": _hosts,
     "deployments": _texts,
+    "gateways": _by_host,
     "profiles": _names(*PROFILES),
     "capture_content": _choice("NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT"),
     "second_door": _names(),

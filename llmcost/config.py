@@ -41,6 +41,7 @@ class Config:
         prices: the user's rows, model name to a table of price-map fields (and ``from``, a date).
         hosts: the user's hosts, host name to provider name.
         deployments: the user's Azure deployments or gateway aliases, name to model.
+        gateways: hosts that are observed themselves, host or host:port to the name of what counts there.
         profiles: peers' cost attributes to write beside ours.
         capture_content: where message content goes: nowhere, spans, events or both.
         second_door: instrumentation scopes whose spans are counted although no hook saw their call (gRPC).
@@ -67,6 +68,7 @@ class Config:
     prices: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
     deployments: Mapping[str, str] = field(default_factory=dict)
+    gateways: Mapping[str, str] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
     capture_content: str = "NO_CONTENT"
     second_door: tuple[str, ...] = ()

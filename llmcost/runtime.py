@@ -286,6 +286,7 @@ def _engine(
             profiles=signals.profiles_of(config, os.environ),
             capture_content=config.capture_content,
             run_id=config.run_id,
+            gateways=config.gateways,
         ),
     )
 

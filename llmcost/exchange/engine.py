@@ -6,7 +6,7 @@ import itertools
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from random import Random
@@ -64,6 +64,13 @@ class Options:
     profiles: tuple[str, ...] = ()
     capture_content: str = "NO_CONTENT"
     run_id: str | None = None
+    gateways: Mapping[str, str] = field(default_factory=dict)
+
+    def counted_by(self, host: str, port: int | None) -> str | None:
+        """What counts the calls to a host nearer to the provider; None where we do."""
+        if not self.gateways:
+            return None
+        return self.gateways.get(f"{host}:{port}") or self.gateways.get(host)
 
 
 @dataclass(slots=True)

@@ -53,7 +53,7 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
             return None
         clock, attribution = engine.clock, engine.attribute(sys._getframe(2))
         started = Started(endpoint, facts, host, port, attribution, clock.now_ns(), clock.monotonic(), None, watch)
-        if engine.gate is not None:
+        if engine.gate is not None and engine.options.counted_by(host, port) is None:
             sending, budgeted = _with_budgets()
             return budgeted(sending(engine, engine.gate, adapter, request), started, _opened)  # type: ignore[no-any-return]
         return _opened(engine, adapter, request, started)

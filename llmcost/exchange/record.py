@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from llmcost.calls import NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome, Usage, make_call
+from llmcost.calls import COUNTED_ELSEWHERE, NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome, Usage, make_call
 from llmcost.errors import PriceMapError
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.said import Said
@@ -67,6 +67,7 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
         run_id=engine.options.run_id,
         trace_id=span.trace_id,
         span_id=span.span_id,
+        counted_by=_counted_by(engine, started) if cost is COUNTED_ELSEWHERE else None,
         parts=parts,
         budget_action=said.budget_action,
         budget_name=said.budget_name,
@@ -137,12 +138,15 @@ def _money(
         return usage or NO_USAGE, NOT_BILLED, ()
     if ended.status is None:
         return NO_USAGE, Cost("partial", note="sent, but no answer came"), ()
+    started = ended.started
+    if _counted_by(engine, started) is not None:
+        return usage or NO_USAGE, COUNTED_ELSEWHERE, ()
     if usage is None and facts.status in _RUNNING:
         return NO_USAGE, Cost("partial", note="runs in the background; a poll will bring its usage"), ()
     if usage is not None and not usage.total_tokens and usage in _ZEROS and outcome not in _CUT:
         return usage, Cost("unpriced", note="the response states no tokens at all"), ()
     estimated = usage is None
-    request = ended.started.request
+    request = started.request
     if usage is None or outcome in _CUT:
         usage = engine.rates.estimate(request, facts)
     elif outcome == "complete" and ended.measure is not None:
@@ -150,10 +154,14 @@ def _money(
     if usage is None and facts.provider_cost is None:
         return NO_USAGE, _without_usage(outcome), ()
     try:
-        cost, parts = _priced(engine, ended.started, facts, usage or NO_USAGE)
+        cost, parts = _priced(engine, started, facts, usage or NO_USAGE)
     except PriceMapError as error:  # the call is recorded all the same: unknown is not lost
         return usage or NO_USAGE, Cost("unpriced", note=str(error)), ()
     return usage or NO_USAGE, _status(cost, estimated, outcome), parts
+
+
+def _counted_by(engine: Engine, started: Started) -> str | None:
+    return engine.options.counted_by(started.host, started.port)
 
 
 def _billed(ended: Ended, facts: ResponseFacts) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from contract.observed import observed
 from contract.test_whose_span import COST, ask, tracer
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import llmcost
 from llmcost.instrumentor import LLMCostInstrumentor
@@ -44,3 +47,29 @@ def test_instrumenting_twice_counts_once() -> None:
         llmcost.observe(tracer_provider=seen.provider)
         ask()
         assert len(seen.calls) == len(seen.spans) == 1
+
+
+@pytest.mark.parametrize("address", ["api.openai.com", "api.openai.com:443"])
+def test_a_gateway_that_is_observed_itself_counts_and_the_program_does_not(address: str) -> None:
+    """Nor are the program's budgets asked: this one would refuse the call."""
+    reader = InMemoryMetricReader()
+    budgets = [{"name": "day", "daily": 0}]
+    metered: dict[str, Any] = {"meter_provider": MeterProvider([reader]), "budgets": budgets, "ledger": "memory://"}
+    with observed(gateways={address: "litellm"}, **metered) as seen:
+        ask()
+        call, attributes = seen.call, dict(seen.span.attributes or {})
+        counted = json.loads(reader.get_metrics_data().to_json())  # type: ignore[union-attr]
+    assert (call.cost.status, call.cost.total, call.counted_by) == ("counted_elsewhere", None, "litellm")
+    assert call.usage.total_tokens == 1200
+    assert attributes["llmcost.cost.counted_by"] == "litellm"
+    assert "llm.cost.total" not in attributes
+    named = {metric["name"] for each in counted["resource_metrics"][0]["scope_metrics"] for metric in each["metrics"]}
+    assert "llmcost.calls" in named
+    assert not named & {"llm.cost", "llmcost.unpriced"}
+
+
+def test_a_host_that_is_no_gateway_counts() -> None:
+    with observed(gateways={"api.openai.com:8443": "litellm", "llm.example": "litellm"}) as seen:
+        ask()
+    assert seen.call.cost.total == pytest.approx(COST)
+    assert seen.call.counted_by is None

@@ -45,6 +45,16 @@ def test_the_limit_holds_to_the_last_nano_dollar(ledger: Ledger) -> None:
     assert isinstance(ledger.reserve(wish("d", 1, counter())), Refusal)
 
 
+def test_a_call_may_count_in_more_places_than_a_statement_takes(ledger: Ledger) -> None:
+    """SQLite joins 500 SELECTs at most."""
+    counters = [counter(f"b|{number}") for number in range(600)]
+    held = reserved(ledger, wish("a", 60, *counters))
+    assert ledger.states(counters) == ((0, 60, 1),) * 600
+    assert isinstance(ledger.reserve(wish("b", 41, *counters)), Refusal)
+    ledger.settle(held, 45)
+    assert ledger.states(counters) == ((45, 0, 1),) * 600
+
+
 def test_large_amounts_stay_exact(ledger: Ledger) -> None:
     """A script in Redis that prints its numbers in the usual way loses digits above 10^14 nano-dollars ($100,000)."""
     limit = MAX_NANO

@@ -14,6 +14,8 @@ from typing import Any, Final
 from llmcost.control.ledger.contract import NOTHING, Counter, State
 
 _MOST_PREPARED: Final = 20_000
+_MOST_AT_ONCE: Final = 500
+"""SQLite joins no more SELECTs in one statement."""
 
 BOOK: Final = """
 INSERT INTO counters (key, slot, until, spent, held, calls) VALUES {}
@@ -30,11 +32,7 @@ _SETTLE = "UPDATE calls SET state = 'settled', expires = ?, stakes = '' WHERE id
 
 
 class Prepared:
-    """Counters of one call.
-
-    Args:
-        counters: at least one.
-    """
+    """Counters of one call: at least one, and no more than one statement takes."""
 
     __slots__ = ("_asked", "_book", "_heads", "_lasting", "_places", "_states", "counters")
 
@@ -104,10 +102,12 @@ class Cabinet:
     def __init__(self) -> None:
         self._kept: dict[int, Prepared] = {}
 
-    def of(self, counters: tuple[Counter, ...]) -> Prepared:
-        """The counters, prepared."""
+    def of(self, counters: tuple[Counter, ...]) -> Prepared | None:
+        """The counters, prepared; None where there are none, or more than one statement takes."""
         found = self._kept.get(id(counters))
         if found is None or found.counters is not counters:
+            if not 0 < len(counters) <= _MOST_AT_ONCE:
+                return None
             if len(self._kept) >= _MOST_PREPARED:
                 self._kept.clear()
             found = self._kept[id(counters)] = Prepared(counters)

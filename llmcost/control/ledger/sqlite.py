@@ -106,9 +106,9 @@ class SqliteLedger:
         """The usual answer: the first option fits, and the call is not known. None, and nothing is done, else."""
         call_id, options, keep = request
         option = options[0]
-        if not option.counters:
-            return None
         prepared = self._cabinet.of(option.counters)
+        if prepared is None:
+            return None
         states = prepared.states(db)
         if option.refused_by(states) is not None:
             return None
@@ -132,15 +132,13 @@ class SqliteLedger:
         call_id, option = reservation.call_id, reservation.option
         with self._file.writing() as db:
             now = self._begin(db)
-            if option.counters:
-                prepared = self._cabinet.of(option.counters)
-                call = call_id, now + REMEMBER_S
-                if prepared.settle(db, call, option.amounts, (actual, calls - 1)):
-                    rows.book_series(db, entries)
-                    # A call that was far from all marks and costs no more than it held brings nobody to a mark: who
-                    # holds more meanwhile, and so comes there, looks when it ends.
-                    far = reservation.verified and not reservation.states and actual <= min(option.amounts)
-                    return () if far else prepared.states(db)
+            prepared, call = self._cabinet.of(option.counters), (call_id, now + REMEMBER_S)
+            if prepared is not None and prepared.settle(db, call, option.amounts, (actual, calls - 1)):
+                rows.book_series(db, entries)
+                # A call that was far from all marks and costs no more than it held brings nobody to a mark: who holds
+                # more meanwhile, and so comes there, looks when it ends.
+                far = reservation.verified and not reservation.states and actual <= min(option.amounts)
+                return () if far else prepared.states(db)
             row = rows.find_call(db, call_id)
             if row is not None and row[0] == "settled":
                 return None

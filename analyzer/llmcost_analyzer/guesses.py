@@ -46,6 +46,11 @@ def _telling_words(name: str) -> set[str]:
     return {part.lower() for part in parts} - _EMPTY_WORDS
 
 
+def _is_telling(name: str) -> bool:
+    """Whether the name of a method says which one it is."""
+    return name not in known.COMMON_NAMES and len(name) >= _TELLING
+
+
 class Guesser:
     """Guesses the effects of calls."""
 
@@ -113,8 +118,7 @@ class Guesser:
         if func is None or func[0] != "attr":
             return set()
         name = str(func[2])
-        telling = name not in known.COMMON_NAMES and len(name) >= _TELLING
-        found = self._family(name)[0] if telling else self._only_methods(func)
+        found = self._family(name)[0] if _is_telling(name) else self._only_methods(func)
         return {ref for ref in found if not self._is_test(ref[0])}
 
     def _only_methods(self, func: Expr) -> set[Ref]:
@@ -125,7 +129,7 @@ class Guesser:
         """
         name = str(func[2])
         found, roots = self._family(name)
-        telling = name not in known.COMMON_NAMES and len(name) >= _TELLING
+        telling = _is_telling(name)
         if telling and len(found) <= _UNIQUE_ENOUGH:
             return set(found)
         if len(roots) != 1:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import cache
 from importlib import resources
 from typing import Any, Final
 
 from llmcost.providers import hosts
+from llmcost_analyzer.patterns import compiled
 
 _TABLE: Final[Mapping[str, Any]] = tomllib.loads(
     resources.files("llmcost_analyzer").joinpath("http.toml").read_text(encoding="utf-8")
@@ -37,20 +37,14 @@ _OPERATIONS: Final[Mapping[str, str]] = _TABLE["operations"]
 _NO_CALL: Final = _any(_TABLE["no_calls"])
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern, compiled when it is first needed: most scans after a change look at no address."""
-    return re.compile(pattern)
-
-
 def is_model_address(text: str) -> bool:
     """Whether an address, in which unknown parts are null characters, is a model's: by host, or by a telling path."""
-    if _compiled(_NO_CALL).search(text):
+    if compiled(_NO_CALL).search(text):
         return False
     path = text.split("?", maxsplit=1)[0]
-    return bool(_compiled(_HOST).match(text) or _compiled(_ADDRESS).match(path) or _compiled(_PATH).search(path))
+    return bool(compiled(_HOST).match(text) or compiled(_ADDRESS).match(path) or compiled(_PATH).search(path))
 
 
 def operation(text: str) -> str:
     """What a request to a model's address is, by its path."""
-    return next((name for name, pattern in _OPERATIONS.items() if _compiled(pattern).search(text)), "chat")
+    return next((name for name, pattern in _OPERATIONS.items() if compiled(pattern).search(text)), "chat")

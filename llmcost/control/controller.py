@@ -143,9 +143,7 @@ class Controller:
         plan = self.planner.plan(values, started, model)
         if not plan.plain or quote.status not in KNOWN:
             return None
-        amount = self.estimator.guess(values.get("label", ""), model, quote.estimate)
-        if quote.bound is not None and quote.bound < amount:
-            amount = quote.bound
+        amount = self._offers.fair(admission, model, quote)
         options = plan.holding(amount)
         answer: Reservation | Refusal | LedgerFailure
         try:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from llmcost.calls import SLOT_S, Call, nano_dollars
+from llmcost.calls import COUNTED_ELSEWHERE, SLOT_S, Call, nano_dollars
 from llmcost.control.budget import SHORT_SCOPES, Budget
 from llmcost.store.forks import renew_in_child
 
@@ -18,7 +18,6 @@ _MOST_FAILED: Final = 1024
 _AT_ONCE: Final = 32
 """Calls added up at once: that costs a third less than one by one, and never holds a call up for long."""
 _NO_MODEL: Final = "unknown"
-_ELSEWHERE: Final = "counted_elsewhere"
 
 _ALWAYS: Final = frozenset({"global", "user", "label", "model"})
 """Scopes whose series are kept whether there is a budget or not."""
@@ -63,7 +62,7 @@ class CallSums:
                 except IndexError:
                     return  # a signal handler came in between, and took what was left
                 cost, about, usage, error = call.cost, call.attribution, call.usage, call.error_type
-                if cost.status == _ELSEWHERE:
+                if cost.status == COUNTED_ELSEWHERE.status:
                     continue
                 ended = call.started_ns + int(call.duration * 1e9)
                 if not begin <= ended < end:

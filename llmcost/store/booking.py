@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from llmcost import semconv
-from llmcost.calls import call_type_of, nano_dollars
+from llmcost.calls import COUNTED_ELSEWHERE, NOT_BILLED, call_type_of, nano_dollars
 from llmcost.store.record import ATTRIBUTION, CALL, COST, SITE, USAGE, Entry, Mark, UnreadableLine
 
 QUARTER_NS: Final = 900 * 10**9
@@ -35,8 +35,7 @@ _about: Final = ATTRIBUTION.pick(
 )  # fmt: skip
 _site: Final = SITE.pick("function", "file")
 NO_MODEL: Final = "unknown"
-COUNTED_ELSEWHERE: Final = "counted_elsewhere"
-_NOTHING_DUE: Final = frozenset({"not_billed", COUNTED_ELSEWHERE})
+_NOTHING_DUE: Final = frozenset({NOT_BILLED.status, COUNTED_ELSEWHERE.status})
 
 
 class Booking:
@@ -123,7 +122,7 @@ def _row(entry: Entry, line: bytes) -> tuple[Any, ...]:
     function, file = _site(entry.site) if entry.site else ("", "")
     label = label or semconv.UNTRACKED
     nano = None if total is None or not math.isfinite(total) else nano_dollars(total)
-    if status == COUNTED_ELSEWHERE:
+    if status == COUNTED_ELSEWHERE.status:
         nano = tokens_in = tokens_out = cached = None
     kind = call_type or call_type_of(label, operation)
     series = (label, source, asked or answered or NO_MODEL, provider, operation, kind, status, function, file)

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from llmcost.calls import SLOT_S
+from llmcost.calls import COUNTED_ELSEWHERE, SLOT_S
 from llmcost.control.feed import FeedRow, Sums, who_of
-from llmcost.store.booking import COUNTED_ELSEWHERE, QUARTER_NS
+from llmcost.store.booking import QUARTER_NS
 from llmcost.store.dimensions import dimension
 
 _DIMENSIONS: Final = {"call_type": "type"}
@@ -35,7 +35,7 @@ def history(
         f"SELECT started_ns / {_SLOT_NS} AS slot, label, model, user_id{names}, count(*), count(nano),"
         " coalesce(sum(nano), 0), coalesce(sum(input), 0) + coalesce(sum(output), 0), sum(error)"
         " FROM calls JOIN series ON series.id = calls.series JOIN origins ON origins.id = calls.origin"
-        f" WHERE quarter >= ? AND started_ns < ? AND status != '{COUNTED_ELSEWHERE}'"
+        f" WHERE quarter >= ? AND started_ns < ? AND status != '{COUNTED_ELSEWHERE.status}'"
         f" GROUP BY slot, label, model, user_id{groups} ORDER BY slot",
         [*given, int(since * 1e9) // QUARTER_NS, int(until * 1e9)],
     )

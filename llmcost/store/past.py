@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from llmcost.calls import Call, nano_dollars
+from llmcost.calls import COUNTED_ELSEWHERE, Call, nano_dollars
 from llmcost.control import FREE, UNPRICED, Admission, PastCall, Quote
 from llmcost.control.values import values_of_call
 from llmcost.pricing import PriceBook, PriceRequest, billed_tier
-from llmcost.store.booking import COUNTED_ELSEWHERE
 
 
 class Past:
@@ -40,7 +39,7 @@ class Past:
                 if not call.quotes:
                     self.left_out += 1
                     continue
-            if call.cost.status != COUNTED_ELSEWHERE:
+            if call.cost.status != COUNTED_ELSEWHERE.status:
                 yield self._past(call)
 
     def _past(self, call: Call) -> PastCall:

@@ -8,7 +8,7 @@ from analyzer_projects import write
 
 from llmcost_analyzer import scanner
 from llmcost_analyzer.effects import EffectReader
-from llmcost_analyzer.entries import Entry
+from llmcost_analyzer.entries import Entry, Scan
 from llmcost_analyzer.facts import Expr
 from llmcost_analyzer.scanner import Options, scan
 from llmcost_analyzer.sites import Effects
@@ -125,6 +125,10 @@ def plain(entries: list[Entry]) -> list[str]:
     return [repr(entry) for entry in entries]
 
 
+def whole(found: Scan) -> tuple[object, ...]:
+    return plain(found.entries), found.lines, found.files, found.skipped
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_edits_give_the_map_of_a_cold_scan(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -134,8 +138,7 @@ def test_edits_give_the_map_of_a_cold_scan(tmp_path: Path, seed: int) -> None:
         path = tmp_path / chance.choice(sorted(PROJECT))
         path.write_text(edit(path.read_text(encoding="utf-8"), chance), encoding="utf-8")
         warm, cold = scan(tmp_path), scan(tmp_path, Options(cache=False))
-        assert plain(warm.entries) == plain(cold.entries)
-        assert (warm.lines, warm.files) == (cold.lines, cold.files)
+        assert whole(warm) == whole(cold)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -150,8 +153,7 @@ def test_files_that_come_and_go_give_the_map_of_a_cold_scan(tmp_path: Path, seed
             path = chance.choice(sorted(tmp_path.rglob("*.py")))
             path.write_text(edit(path.read_text(encoding="utf-8"), chance), encoding="utf-8")
         warm, cold = scan(tmp_path), scan(tmp_path, Options(cache=False))
-        assert plain(warm.entries) == plain(cold.entries)
-        assert (warm.lines, warm.files, warm.skipped) == (cold.lines, cold.files, cold.skipped)
+        assert whole(warm) == whole(cold)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import resources
 from typing import Any, Final
 
 from llmcost_analyzer.entries import WRAPPER_LABEL
+from llmcost_analyzer.patterns import compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +25,12 @@ class Rule:
 
     def in_names(self, words: str) -> str | None:
         """The words of a name that match."""
-        found = _compiled(self.names).search(words)
+        found = compiled(self.names).search(words)
         return found.group(0) if found else None
 
     def in_prose(self, text: str) -> list[str]:
         """What matches in a docstring or prompt."""
-        return [found.group(0) for found in _compiled(self.prose).finditer(text)]
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern, compiled when it is first needed: a scan that finds nothing new chooses no label."""
-    return re.compile(pattern)
+        return [found.group(0) for found in compiled(self.prose).finditer(text)]
 
 
 def _pattern(alternatives: Iterable[str], words: Mapping[str, str], end: str) -> str:

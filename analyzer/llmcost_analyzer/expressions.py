@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,6 @@ from llmcost_analyzer.containers import by_key, elements_of
 from llmcost_analyzer.facts import Expr
 from llmcost_analyzer.values import (
     NOTHING,
-    UNKNOWN_PART,
     Class,
     External,
     Function,
@@ -19,9 +17,9 @@ from llmcost_analyzer.values import (
     Items,
     Ref,
     Sdk,
-    Text,
     Value,
     Values,
+    combined,
     in_order,
     in_turn,
     longer,
@@ -29,9 +27,6 @@ from llmcost_analyzer.values import (
 
 if TYPE_CHECKING:
     from llmcost_analyzer.evaluate import Evaluator
-
-_MOST_TEXTS: Final = 6
-_UNKNOWN_PARTS: Final = re.compile(f"{UNKNOWN_PART}+")
 
 
 def _attr(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
@@ -94,11 +89,7 @@ def _dict(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
 
 
 def _join(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
-    texts = [""]
-    for part in expr[1]:
-        found = sorted(v.text for v in evaluator.value(ref, part) if isinstance(v, Text)) or [UNKNOWN_PART]
-        texts = [head + tail for head in texts for tail in found[:_MOST_TEXTS]][:_MOST_TEXTS]
-    return frozenset(Text(_UNKNOWN_PARTS.sub(UNKNOWN_PART, text)) for text in texts)
+    return combined(evaluator.value(ref, part) for part in expr[1])
 
 
 def _pipe(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:

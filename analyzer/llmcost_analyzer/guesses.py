@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -12,7 +12,7 @@ from llmcost_analyzer import passing as known
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
 from llmcost_analyzer.imported import imports_sdk
-from llmcost_analyzer.sites import Effects, raw_requests, request
+from llmcost_analyzer.sites import Effects, names_given, raw_requests, request
 from llmcost_analyzer.values import Class, External, Function, Instance, Ref, Sdk, Value
 
 _TELLING: Final = 5
@@ -60,13 +60,15 @@ class Guesser:
         self._sdk_files: dict[int, bool] = {}
         self._tests: dict[int, bool] = {}
 
-    def guess(self, ref: Ref, call: Expr, values: Iterable[Value], out: Effects) -> None:
+    def guess(self, ref: Ref, call: Expr, values: Collection[Value], out: Effects) -> None:
         """Add to the effects of a call what it may do, where they say nothing of it but what tests put in its place."""
         if out.sites or any(not self._stands_in(ref, at) for at in out.runs):
             return
         if not self._unknown(self._without_stand_ins(ref, values)):
             return
-        shape = shapes.by_shape(call, imports_sdk=self._imports_sdk(ref[0]))
+        imported = bool(values) and all(isinstance(value, External) for value in values)
+        given = names_given(self._index, ref, call)
+        shape = shapes.by_shape(call, given, imports_sdk=self._imports_sdk(ref[0]), imported=imported)
         if shape is not None and not self._is_project_method(ref, call):
             own = self._own_methods(call)
             site = request(self._evaluator, ref, call, ("unknown", shape.operation))
@@ -125,16 +127,19 @@ class Guesser:
         """The methods of the project that an unknown object's method may be.
 
         They are taken where only few classes define that name, or where all that do share a base class. A name that
-        many things have counts only where the object is called like the class.
+        many things have counts only where the object is called like the class. Where several families of classes have
+        a name, it is that of the one that is called like the object, else that of the only one that was made to be
+        overridden.
         """
         name = str(func[2])
         found, roots = self._family(name)
         telling = _is_telling(name)
-        if telling and len(found) <= _UNIQUE_ENOUGH:
+        if telling and (len(found) <= _UNIQUE_ENOUGH or len(roots) == 1):
             return set(found)
-        if len(roots) != 1:
-            return set()
-        return set(found) if telling or self._called_like(func[1], next(iter(roots))) else set()
+        families = {root: {ref for ref in found if self._root(ref, name) == root} for root in roots}
+        alike = [root for root in roots if self._called_like(func[1], root)]
+        overridden = [root for root in roots if telling and len(families[root]) > 1]
+        return next((families[some[0]] for some in (alike, overridden) if len(some) == 1), set())
 
     def _family(self, name: str) -> tuple[frozenset[Ref], frozenset[Ref]]:
         """The methods with a name, and the furthest base classes that define it."""
@@ -154,6 +159,8 @@ class Guesser:
 
     def _called_like(self, base: Expr | None, owner: Ref) -> bool:
         """Whether the name of an object and the name of a class share a word that says something."""
+        while base is not None and base[0] == "item":
+            base = base[1]
         holder = callee_name(base)
         return bool(_telling_words(holder) & _telling_words(self._index.scope(owner).name))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from importlib import resources
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ def _any(alternatives: Iterable[str]) -> str:
 SENDERS: Final = _places("senders")
 UNKNOWN_SENDERS: Final = _places("unknown_senders")
 BODIES: Final = frozenset(_TABLE["bodies"])
-CHAT_OPTIONS: Final = frozenset(_TABLE["chat_options"])
+_BODY_ROWS: Final = tuple((frozenset(row["has"]), frozenset(row["beside"]), row["operation"]) for row in _TABLE["body"])
 _HOSTS: Final = (*(re.escape(host).replace(r"\*", r"[\w\0.{}-]*") for host in hosts()), *_TABLE["hosts"])
 _HOST: Final = rf"^(?:\0|https?|wss?)?:?/*\0?(?:{_any(_HOSTS)})"
 _ADDRESS: Final = _any(_TABLE["addresses"])
@@ -48,3 +49,8 @@ def is_model_address(text: str) -> bool:
 def operation(text: str) -> str:
     """What a request to a model's address is, by its path."""
     return next((name for name, pattern in _OPERATIONS.items() if compiled(pattern).search(text)), "chat")
+
+
+def operation_of_body(keys: AbstractSet[str]) -> str:
+    """What a request is whose body has these names; empty where they are not those of a request to a model."""
+    return next((name for has, beside, name in _BODY_ROWS if has <= keys and (not beside or keys & beside)), "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from llmcost_analyzer import passing as known
 from llmcost_analyzer import passing_results
@@ -22,11 +23,16 @@ from llmcost_analyzer.values import (
     Text,
     Value,
     Values,
+    combined,
     longer,
 )
 
 if TYPE_CHECKING:
     from llmcost_analyzer.evaluate import Evaluator
+
+_SPLITS: Final = frozenset({"split", "rsplit", "rpartition"})
+_BLANK: Final = re.compile(r"\s")
+_FIELD: Final = re.compile(r"\{(\w*)[^{}]*\}")
 
 
 def result(evaluator: Evaluator, ref: Ref, func: Value, call: Expr) -> Values:
@@ -82,7 +88,7 @@ def _container_result(evaluator: Evaluator, ref: Ref, func: Method, call: Expr) 
             return frozenset((Text(owner.text.replace(call[2][0][1], call[2][1][1])),))
         if func.name in known.SAME_TEXT:
             return frozenset((owner,))
-        return frozenset((Text(owner.text.split("{")[0] + UNKNOWN_PART),)) if func.name == "format" else NOTHING
+        return _formatted(evaluator, ref, owner.text, call) if func.name == "format" else NOTHING
     if func.name in known.GIVE_ELEMENTS:
         key = call[2][0] if call[2] else None
         found = by_key(owner, key)
@@ -101,6 +107,22 @@ def _by_argument(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
     return frozenset(out) or frozenset((External("boto3.client()"),))
 
 
+def _formatted(evaluator: Evaluator, ref: Ref, template: str, call: Expr) -> Values:
+    """``"{}/chat".format(base)``; of a text with blanks (no address) only what stands before a field."""
+    if _BLANK.search(template):
+        return frozenset((Text(template.split("{", maxsplit=1)[0] + UNKNOWN_PART),))
+    given, plain = dict(call[3]), iter(call[2])
+    parts: list[Values] = []
+    for at, piece in enumerate(_FIELD.split(template)):
+        if at % 2 == 0:
+            parts.append(frozenset((Text(piece),)))
+        elif piece.isdigit():
+            parts.append(evaluator.union(ref, call[2][int(piece) : int(piece) + 1]))
+        else:
+            parts.append(evaluator.value(ref, given.get(piece) if piece else next(plain, None)))
+    return combined(parts)
+
+
 def _literal(expr: Expr | None) -> bool:
     return expr is not None and expr[0] == "text"
 
@@ -115,6 +137,3 @@ def _split(text: str, call: Expr) -> Values:
         head, _, last = text.rpartition(".")
         return frozenset((Text(head), Text(last)))
     return NOTHING
-
-
-_SPLITS = frozenset({"split", "rsplit", "rpartition"})

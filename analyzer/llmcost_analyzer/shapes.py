@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +18,10 @@ class Shape:
         path: what the dotted callee ends with.
         operation: as in the table of sinks.
         keywords: at least one of these argument names must be there; empty: none needed.
+        beside: at least one of these must be there too; empty: none needed.
         holder: what the name before the path must match; empty: anything.
         sdk_file: only in files that import an SDK of the table.
+        imported: only where what is called comes from another package.
     """
 
     path: str
@@ -26,6 +29,8 @@ class Shape:
     keywords: frozenset[str] = frozenset()
     holder: str = ""
     sdk_file: bool = False
+    beside: frozenset[str] = frozenset()
+    imported: bool = False
 
 
 _MODEL: Final = frozenset({"model", "model_id", "modelId", "engine", "deployment_id", "**"})
@@ -41,6 +46,10 @@ _LLM_OR_MODEL: Final = (
 )
 _AGENT: Final = r"(^|_)(agent|crew|assistant_agent|agent_executor|team)($|_|\d)"
 _MODEL_GENAI: Final = r"(^|_)(gen_?ai|genai|gemini|model|client|llm|vision_model)($|_|\d)"
+_PROMPT: Final = frozenset({"prompt", "messages"})
+_SAMPLING: Final = frozenset(
+    {"max_tokens", "max_new_tokens", "max_output_tokens", "temperature", "top_p", "stop_token"}
+)
 
 SHAPES: Final = (
     Shape("chat.completions.create", "chat"),
@@ -119,6 +128,13 @@ SHAPES: Final = (
     Shape("generate_reply", "agent", holder=_AGENT),
     Shape("initiate_chat", "agent"),
     Shape("a_initiate_chat", "agent"),
+    *(
+        Shape(name, "chat", _PROMPT, beside=_SAMPLING, imported=True)
+        for name in (
+            *("acall", "agenerate", "ask", "call", "chat", "chat_completion", "complete", "completion", "create"),
+            *("generate", "get_completion", "infer", "invoke", "predict", "query", "request", "run"),
+        )
+    ),
 )
 
 _BY_LAST: Final[dict[str, list[Shape]]] = {}
@@ -128,17 +144,23 @@ for _shape in SHAPES:
 LAST_NAMES: Final = frozenset(_BY_LAST)
 
 
-def by_shape(call: Expr, *, imports_sdk: bool) -> Shape | None:
-    """The first row that a call fits."""
+def by_shape(call: Expr, given: AbstractSet[str], *, imports_sdk: bool, imported: bool) -> Shape | None:
+    """The first row that a call fits.
+
+    Args:
+        call: the call.
+        given: the names of its arguments, ``**`` where there are some that are not seen.
+        imports_sdk: whether its file imports an SDK of the table.
+        imported: whether what it calls comes from another package.
+    """
     name = chain(call[1])
     last = name.rsplit(".", 1)[-1]
-    given = {key or "**" for key, _ in call[3]}
     for shape in _BY_LAST.get(last, ()):
-        if shape.sdk_file and not imports_sdk:
+        if (shape.sdk_file and not imports_sdk) or (shape.imported and not imported):
             continue
         if not (name == shape.path or name.endswith("." + shape.path)):
             continue
-        if shape.keywords and not (shape.keywords & given):
+        if any(needed and not needed & given for needed in (shape.keywords, shape.beside)):
             continue
         holder = name[: -len(shape.path)].rstrip(".").rsplit(".", 1)[-1]
         if not holder or (shape.holder and not re.search(shape.holder, holder)):

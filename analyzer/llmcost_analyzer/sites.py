@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from llmcost_analyzer import http
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
+from llmcost_analyzer.index import Index
 from llmcost_analyzer.values import UNKNOWN_PART, Ref, Text
 
 
@@ -54,23 +55,40 @@ def raw_requests(evaluator: Evaluator, ref: Ref, call: Expr, at: int) -> Iterato
     if addresses:
         operation, _ = Counter(map(http.operation, addresses)).most_common(1)[0]
         yield request(evaluator, ref, call, ("http", operation))
-    elif all(text == UNKNOWN_PART for text in texts) and _sends_chat(evaluator, ref, call):
-        yield request(evaluator, ref, call, ("http", "chat"))
+        return
+    if all(text == UNKNOWN_PART for text in texts):
+        operation = _operation_of_body(evaluator, ref, call)
+        if operation:
+            yield request(evaluator, ref, call, ("http", operation))
 
 
-def _sends_chat(evaluator: Evaluator, ref: Ref, call: Expr) -> bool:
-    """Whether the body is that of a chat: messages, and how a model is to answer them."""
+def _operation_of_body(evaluator: Evaluator, ref: Ref, call: Expr) -> str:
+    """What the body of a request says that it is; empty where it is none to a model."""
     bodies = [value for name, value in call[3] if name in http.BODIES]
-    return any(
-        "messages" in keys and keys & http.CHAT_OPTIONS for body in bodies for keys in _keys(evaluator, ref, body)
-    )
+    found = (http.operation_of_body(keys) for body in bodies for keys in _keys(evaluator.index, ref, body))
+    return next(filter(None, found), "")
 
 
-def _keys(evaluator: Evaluator, ref: Ref, body: Expr | None) -> Iterator[set[str]]:
-    """The keys of each dict that a body may be, also as JSON."""
+def names_given(index: Index, ref: Ref, call: Expr) -> set[str]:
+    """The names of the arguments of a call, with those in ``**options`` of the same function and ``**`` for it."""
+    unpacked = (keys for name, value in call[3] if name is None for keys in _keys(index, ref, value))
+    return {name or "**" for name, _ in call[3]}.union(*unpacked)
+
+
+def _keys(index: Index, ref: Ref, body: Expr | None) -> Iterator[set[str]]:
+    """The keys of each dict that a body may be, also as JSON, with those that are put into it later."""
     if body is not None and body[0] == "call" and callee_name(body[1]) == "dumps" and body[2]:
         body = body[2][0]
-    bound = evaluator.index.scope(ref).binds.get(body[1], ()) if body is not None and body[0] == "name" else (body,)
-    for value in bound:
-        if value is not None and value[0] == "dict":
-            yield {key[1] for key in value[1] if key is not None and key[0] == "text"}
+    if body is None or body[0] != "name":
+        yield _literal_keys(body)
+        return
+    scope = index.scope(ref)
+    later = set().union(*(_literal_keys(content) for name, content in scope.puts if name == body[1]))
+    for value in scope.binds.get(body[1], ()):
+        yield _literal_keys(value) | later
+
+
+def _literal_keys(expr: Expr | None) -> set[str]:
+    if expr is None or expr[0] != "dict":
+        return set()
+    return {key[1] for key in expr[1] if key is not None and key[0] == "text"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -126,6 +127,17 @@ def _depth(value: Value) -> int:
 
 NOTHING: Values = frozenset()
 UNKNOWN_PART = "\0"
+_UNKNOWN_PARTS: Final = re.compile(f"{UNKNOWN_PART}+")
+_MOST_TEXTS: Final = 6
+
+
+def combined(parts: Iterable[Iterable[Value]]) -> Values:
+    """The texts that follow from what each part may be, one after the other; a part without a text is not known."""
+    texts = [""]
+    for part in parts:
+        found = sorted(v.text for v in part if isinstance(v, Text)) or [UNKNOWN_PART]
+        texts = [head + tail for head in texts for tail in found[:_MOST_TEXTS]][:_MOST_TEXTS]
+    return frozenset(Text(_UNKNOWN_PARTS.sub(UNKNOWN_PART, text)) for text in texts)
 
 
 def longer(path: str, step: str) -> str:

@@ -255,3 +255,47 @@ def test_a_request_by_its_shape_alone_is_the_projects_own_where_it_has_such_meth
     own = found(tmp_path / "own", {"app.py": program(stores)})["search"]
     assert (own.kind, own.hops) == ("indirect", 1)
     assert found(tmp_path / "foreign", {"app.py": program(foreign)})["search"].kind == "direct"
+
+
+def test_a_name_of_several_families_is_that_of_the_one_made_to_be_overridden(tmp_path: Path) -> None:
+    code = """
+    class BaseEmbedding:
+        def create_embedding(self, text):
+            raise NotImplementedError
+    class HostedEmbedding(BaseEmbedding):
+        def create_embedding(self, text):
+            return client.embeddings.create(model="m", input=text)
+    class LocalEmbedding(BaseEmbedding):
+        def create_embedding(self, text):
+            return len(text)
+    class TreeBuilder:
+        def __init__(self, config):
+            self.models = config.models
+        def create_embedding(self, text):
+            return self.models[0].create_embedding(text)
+    class TreeReader:
+        def create_embedding(self, text):
+            return text
+    """
+    assert found(tmp_path, {"app.py": program(code)})["TreeBuilder.create_embedding"].kind == "indirect"
+
+
+def test_a_common_name_of_several_families_is_that_of_the_one_called_like_the_object(tmp_path: Path) -> None:
+    code = """
+    class BaseSummarizationModel:
+        def summarize(self, text):
+            raise NotImplementedError
+    class HostedSummarizationModel(BaseSummarizationModel):
+        def summarize(self, text):
+            return ask(f"Summarize: {text}")
+    class Tree:
+        def __init__(self, config):
+            self.summarization_models = config.models
+        def summarize(self, nodes):
+            return self.summarization_models["short"].summarize(nodes)
+        def cut(self, budget):
+            return budget.summarize()
+    """
+    entries = found(tmp_path, {"app.py": program(code)})
+    assert entries["Tree.summarize"].kind == "indirect"
+    assert "Tree.cut" not in entries

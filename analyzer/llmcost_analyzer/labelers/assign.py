@@ -9,7 +9,7 @@ from dataclasses import astuple
 
 from llmcost_analyzer.callgraph import CallGraph, Node
 from llmcost_analyzer.entries import WRAPPER_LABEL
-from llmcost_analyzer.labelers.choose import Choice, choose
+from llmcost_analyzer.labelers.choose import LATER, Choice, choose
 from llmcost_analyzer.labelers.evidence import Evidence, Reader
 from llmcost_analyzer.values import External, Ref
 
@@ -73,9 +73,12 @@ def _callee_labels(node: Node, nodes: Mapping[Ref, Node], labels: Mapping[Ref, C
     Callees that forward any prompt have no weight. What sends both texts and prompts on is as general as they are.
     """
     weights: dict[str, float] = defaultdict(float)
+    later = False
     for ref in node.callees:
         choice = labels.get(ref)
-        if choice is not None and choice.label != WRAPPER_LABEL and nodes[ref].hops < max(node.hops, 1):
+        if choice is None or nodes[ref].hops >= max(node.hops, 1):
+            later = True
+        elif choice.label != WRAPPER_LABEL:
             weights[choice.label] = max(weights[choice.label], 2.5 * choice.confidence + 0.5)
     if len(weights) >= 3:
         weights = defaultdict(float, {label: weight * 0.5 for label, weight in weights.items()})
@@ -83,4 +86,4 @@ def _callee_labels(node: Node, nodes: Mapping[Ref, Node], labels: Mapping[Ref, C
     if any(ref in labels and labels[ref].label == WRAPPER_LABEL for ref in node.callees):
         weights = defaultdict(float) if weights.keys() == {"embedding"} else weights
         weights[WRAPPER_LABEL] = 0.0
-    return dict(weights)
+    return {**weights, LATER: 0.0} if later else dict(weights)

@@ -36,6 +36,8 @@ class _Score:
         self.reasons.append((points, reason))
 
 
+LATER: Final = "?"
+"""Stands for the labels of callees that are farther from a model than the function itself."""
 _GENERIC: Final = re.compile(
     r"^(|call|forward|run|main|invoke|ainvoke|generate|process|execute|arun|aforward|handle|init|step|act|"
     r"predict|request|query|send|get response|get|create|make|do|start|fetch|response|call api|completion|complete|"
@@ -85,18 +87,42 @@ _BY_OPERATION: Final[Mapping[str, tuple[tuple[str, float], ...]]] = {
     "agent": (("tool_use", 1.5), ("agent_orchestration", 1.0)),
     "memory": (("memory", 4.0),),
 }
+_TOOLS: Final = ("passes tools", "handles tool calls")
 _TEAM_LIBRARIES: Final = frozenset({"crewai", "autogen", "camel-ai"})
 _PROVIDER: Final = re.compile(
-    r"\b(clients?|models?|llms?|lm|providers?|adapter|backend|api|wrapper|engine|service|openai|anthropic|claude|gemini|"
-    r"ollama|groq|mistral|azure|bedrock|cohere|gpt|huggingface|together|deepseek|google|litellm|completions?|base|handler)\b"
+    r"\b(clients?|models?|llms?|lm|providers?|adapter|backend|api|wrapper|engine|service|open ?ai|anthropic|claude|"
+    r"gemini|ollama|groq|mistral|azure|bedrock|cohere|gpt|huggingface|together|deepseek|google|litellm|completions?|base|"
+    r"handler)\b"
 )
 _VENDOR: Final = re.compile(
-    r"\b(openai|anthropic|claude|gemini|google|vertex|ollama|groq|mistral|azure|bedrock|cohere|gpt|chatgpt|huggingface|hf|"
-    r"together|deepseek|litellm|openrouter|qwen|dashscope|zhipu\w*|glm|moonshot|grok|xai|fireworks|vllm)\b"
+    r"\b(open ?ai|anthropic|claude|gemini|google|vertex|ollama|groq|mistral|azure|bedrock|cohere|gpt|chatgpt|"
+    r"huggingface|hf|together|deepseek|litellm|openrouter|qwen|dashscope|zhipu\w*|glm|moonshot|grok|xai|fireworks|vllm)\b"
 )
 _PLAIN_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content"})
 _RETRIEVES: Final = re.compile(r"\b(retriev\w*|vector ?store|similarity search|query engine|search results?)\b")
 _LOOKS_UP: Final = r"search|retriev\w*|find|similar\w*|lookup|match|nearest|recall"
+_QUERIES: Final = re.compile(r"^query(?! (embed|vector|encod))")
+"""A function that asks a store by what it embeds."""
+_SIDE_TASKS: Final = frozenset(
+    {"moderation", "title_generation", "speech_synthesis", "transcription", "classification"}
+)
+"""What is done beside other work: a check before it, a title or a voice for it."""
+_OWN_PLACES: Final = re.compile(r"^(function|owner|module|docstring|prompt|operation)\b")
+"""Reasons that speak of a function itself, not of what it calls or hands on."""
+_BY_VECTORS: Final = frozenset(
+    {
+        "embedding",
+        "semantic_search",
+        "deduplication",
+        "reranking",
+        "memory",
+        "rag_query",
+        "classification",
+        "evaluation",
+    }
+)
+"""What a function can do that only embeds."""
+_MEDIA: Final = frozenset({"image_generation", "speech_synthesis", "transcription"})
 _DOCUMENTS: Final = re.compile(r"\b(contexts?|docs|documents|chunks|passages|sources|search results|retrieved)\b")
 _QUESTION: Final = re.compile(r"\b(question|query|user input|user query|prompt)\b")
 _IMAGES: Final = re.compile(r"image_url|inline_data|data:image|input_image|image/(png|jpe?g)|from_bytes|base64")
@@ -107,10 +133,12 @@ def choose(evidence: Evidence, callees: Mapping[str, float]) -> Choice:
 
     Args:
         evidence: what was read about it.
-        callees: labels of the functions through which it reaches a model, with their weight; 0 for wrappers.
+        callees: labels of the functions through which it reaches a model, with their weight; 0 for wrappers and for
+            those that are labelled later.
     """
     asks = WRAPPER_LABEL in callees or bool(evidence.operations & _PLAIN_OPERATIONS)
-    callees = {label: weight for label, weight in callees.items() if label != WRAPPER_LABEL}
+    all_seen = LATER not in callees
+    callees = {label: weight for label, weight in callees.items() if label not in (WRAPPER_LABEL, LATER)}
     scores: dict[str, _Score] = defaultdict(_Score)
     for rule in RULES:
         _names(rule, evidence, scores)
@@ -122,14 +150,45 @@ def choose(evidence: Evidence, callees: Mapping[str, float]) -> Choice:
     _retrieval(evidence, scores, callees)
     if asks:
         _answers(scores)
+    elif all_seen and callees.keys() == {"embedding"}:
+        _only_embeds(scores)
+    if evidence.operations and evidence.operations <= _PLAIN_OPERATIONS and not callees:
+        _single_request(evidence, scores)
+    if asks or len(callees) > 1:
+        _beside(scores)
     _wrapper(evidence, scores, callees)
-    return _best(scores, evidence)
+    return _best(scores, evidence, hands_on=all_seen and not callees and not evidence.operations and not evidence.texts)
+
+
+def _only_embeds(scores: dict[str, _Score]) -> None:
+    """Whatever it is that is embedded, SQL or prompts, it is not written here."""
+    for label, score in scores.items():
+        if label not in _BY_VECTORS:
+            score.points *= 0.4
+
+
+def _single_request(evidence: Evidence, scores: dict[str, _Score]) -> None:
+    """One request plans for a team, but runs none; an agent without tools uses none."""
+    team, tools = scores["agent_orchestration"], scores["tool_use"]
+    if team.points and not evidence.libraries & _TEAM_LIBRARIES:
+        scores["agent_planning"].add(0.7 * team.points, "plans for a team")
+        team.points *= 0.5
+    if not any(reason in _TOOLS for _, reason in tools.reasons):
+        tools.points *= 0.4
+
+
+def _beside(scores: dict[str, _Score]) -> None:
+    """A task that only what a function calls and hands on speaks for is done beside its own."""
+    for label in _SIDE_TASKS & scores.keys():
+        reasons = [reason for _, reason in scores[label].reasons]
+        if f"calls {label}" in reasons and not any(map(_OWN_PLACES.match, reasons)):
+            scores[label].points *= 0.4
 
 
 def _names(rule: Rule, evidence: Evidence, scores: dict[str, _Score]) -> None:
     generic = bool(_GENERIC.match(evidence.function)) or _named_plainly(evidence)
     for place, weight in _NAME_PLACES:
-        found = rule.in_names(getattr(evidence, place))
+        found = None if place in rule.not_in else rule.in_names(getattr(evidence, place))
         if found:
             factor = _GENERIC_FACTORS.get(place, 1.0) if generic else 1.0
             longer = 1.0 + 0.15 * found.count(" ")
@@ -173,9 +232,9 @@ def _operations(evidence: Evidence, scores: dict[str, _Score]) -> None:
 def _signals(evidence: Evidence, scores: dict[str, _Score]) -> None:
     forwarded = _named_plainly(evidence) and "tools" in evidence.params.split()
     if evidence.keywords & {"tools", "functions", "tool_choice", "function_call", "mcp_servers"}:
-        scores["tool_use"].add(0.5 if forwarded else 2.0, "passes tools")
+        scores["tool_use"].add(0.5 if forwarded else 2.0, _TOOLS[0])
     if evidence.reads & {"tool_calls", "function_call", "function_calls", "bind_tools"}:
-        scores["tool_use"].add(0.5 if forwarded else 2.5, "handles tool calls")
+        scores["tool_use"].add(0.5 if forwarded else 2.5, _TOOLS[1])
     if evidence.libraries & _TEAM_LIBRARIES:
         scores["agent_orchestration"].add(3.0, "runs a team of agents")
     if evidence.reads & {"chat_input", "chat_message"}:
@@ -197,8 +256,10 @@ def _retrieval(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[s
     retrieves = (
         embeds or "search" in evidence.operations or "semantic_search" in callees or _RETRIEVES.search(evidence.handed)
     )
-    if callees.keys() <= {"embedding", "semantic_search"} and re.search(rf"\b({_LOOKS_UP})\b", evidence.function):
-        scores["semantic_search"].add(3.5 * ("embedding" in callees), "looks up what it embeds")
+    looks_up = 3.5 if re.search(rf"\b({_LOOKS_UP})\b", evidence.function) else 0.0
+    looks_up = looks_up or (5.5 if _QUERIES.match(evidence.function) else 0.0)
+    if callees.keys() <= {"embedding", "semantic_search"} and looks_up:
+        scores["semantic_search"].add(looks_up * ("embedding" in callees), "looks up what it embeds")
     query, synthesis = scores["rag_query"], scores["rag_synthesis"]
     if retrieves:
         if synthesis.points or scores["question_answering"].points:
@@ -246,14 +307,21 @@ def _wrapper(evidence: Evidence, scores: dict[str, _Score], callees: Mapping[str
         points += named_after if evidence.forwards else 0.0
     elif not evidence.own_prompt and evidence.forwards:
         points += 1.5 + 2.5 * adapts
+    if points and _VENDOR.search(evidence.owner):
+        scores["chat"].points *= 0.5  # the chat of a vendor's class is the name of its endpoint
     if _GENERIC.match(evidence.function) and any(_told(score, "owner") for score in scores.values()):
         points *= 0.5 if adapts else 0.35
+    if any(_told(scores[label], "owner") for label in _MEDIA & scores.keys()):
+        points *= 0.3
     if points:
         scores[WRAPPER_LABEL].add(points, "forwards a prompt and has no task of its own")
 
 
-def _best(scores: dict[str, _Score], evidence: Evidence) -> Choice:
+def _best(scores: dict[str, _Score], evidence: Evidence, *, hands_on: bool) -> Choice:
+    """The label with the most points; ``hands_on`` where a function without texts only calls wrappers."""
     ranked = sorted(((score.points, label) for label, score in scores.items() if score.points > 0), reverse=True)
+    if hands_on and (not ranked or not scores[ranked[0][1]].firm):
+        return Choice(WRAPPER_LABEL, _NAMED, "has no text of its own to send")
     if not ranked:
         return Choice(_feature(evidence), _NAMED, "no rule matches; named after the code")
     points, label = ranked[0]

@@ -39,7 +39,7 @@ _GENERIC_METHODS: Final = frozenset(
 )
 _PROMPT_NAME: Final = re.compile(r"(?i)prompt|instruction|system|messages?$|template|query|persona")
 _INPUT_NAME: Final = re.compile(
-    r"(?i)^(prompts?|messages?|msgs?|texts?|inputs?|input_text|user_input|query|contents?|history|kwargs|args|system_prompt|"
+    r"(?i)^(prompts?|(batch_)?messages?(_list|_batch)?|msgs?|texts?|inputs?|input_text|user_input|query|contents?|history|kwargs|args|system_prompt|"
     r"user_prompt|system|conversation|chat_history|instructions?|image.*|request|body|payload|params|data|_?kwargs)$"
 )
 _PASSED_FOLDERS: Final = frozenset({"__init__", "src", "lib", "app"})
@@ -59,6 +59,7 @@ class Evidence:
         reads: attributes that the body reads.
         forwards: a parameter carries what is sent.
         own_prompt: the function has text of its own to send.
+        texts: its body has texts of more than one word.
     """
 
     function: str
@@ -78,6 +79,7 @@ class Evidence:
     prompts: str = ""
     loose: str = ""
     own_prompt: bool = False
+    texts: bool = False
 
 
 class Reader:
@@ -172,4 +174,5 @@ def _fill(out: Evidence, found: Gathered, body: list[str]) -> None:
     out.prompts = "\n".join(prompts)[:_MOST_TEXT].lower()
     out.handed = " | ".join(dict.fromkeys(filter(_says_more, found.names)))
     out.made = " | ".join(dict.fromkeys(found.classes))
+    out.texts = any(" " in text.strip() for text in body)
     out.own_prompt = len(out.prompts) >= _OWN_PROMPT[0] or sum(map(len, own)) > _OWN_PROMPT[1]

@@ -14,7 +14,10 @@ from llmcost_analyzer.patterns import compiled
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One label's words, as patterns for names and for prose. ``weight`` is how telling they are: 1 is usual."""
+    """One label's words, as patterns for names and for prose.
+
+    ``weight`` is how telling they are: 1 is usual. ``not_in`` names places where they say nothing.
+    """
 
     label: str
     weight: float
@@ -22,6 +25,8 @@ class Rule:
     prose: str = field(repr=False)
     yes: tuple[str, ...]
     no: tuple[str, ...]
+    not_in: frozenset[str] = frozenset()
+    no_prose: tuple[str, ...] = ()
 
     def in_names(self, words: str) -> str | None:
         """The words of a name that match."""
@@ -55,6 +60,8 @@ def _load(table: Mapping[str, Any]) -> tuple[Rule, ...]:
             _pattern(row["prose"], words, ""),
             tuple(row["yes"]),
             tuple(row["no"]),
+            frozenset(row.get("not_in", ())),
+            tuple(row.get("no_prose", ())),
         )
         for row in table["rule"]
     )

@@ -207,3 +207,98 @@ class OpenAILLM:
 
 def test_an_adapter_hands_tools_on(tmp_path: Path) -> None:
     assert found(tmp_path, {"app/llm.py": HEAD + TOOLS})["OpenAILLM._raw_gen"].label == "llm_wrapper"
+
+
+BESIDE = """
+def talk(question, audio):
+    '''Answers a user in a conversation.'''
+    title = generate(f"Write a short and catchy title for the conversation that starts so: {question}")
+    text_to_speech(title, audio)
+    return client.chat.completions.create(model="m", messages=[{"role": "user", "content": question}])
+def text_to_speech(text, audio):
+    return client.audio.speech.create(model="m", input=text, voice=audio)
+"""
+
+
+def test_a_voice_for_the_answer_is_beside_the_work(tmp_path: Path) -> None:
+    assert found(tmp_path, {"app.py": HEAD + BESIDE})["talk"].label == "chat"
+
+
+ONLY_EMBEDS = """
+class Store:
+    def add_question_sql(self, question, sql):
+        self.rows.append((embed_text(question), sql))
+    def query(self, question):
+        return self.rows.nearest(embed_text(question))
+"""
+
+
+def test_who_only_embeds_writes_no_sql_and_a_query_of_a_store_is_a_search(tmp_path: Path) -> None:
+    entries = found(tmp_path, {"store.py": HEAD + ONLY_EMBEDS})
+    assert entries["Store.add_question_sql"].label == "embedding"
+    assert entries["Store.query"].label == "semantic_search"
+
+
+LATER = """
+class Graph:
+    def extract_attributes(self, node):
+        embed_text(node.name)
+        return self.ask_for(node)
+    def ask_for(self, node):
+        return self.ask_again(node)
+    def ask_again(self, node):
+        return generate(f"Extract the attributes of the entity in this text: {node.text}")
+"""
+
+
+def test_what_is_farther_from_a_model_counts_as_not_seen(tmp_path: Path) -> None:
+    assert found(tmp_path, {"graph.py": HEAD + LATER})["Graph.extract_attributes"].label == "extraction"
+
+
+TEAM_OF_ONE = """
+def orchestrator(goal, results):
+    '''Runs the next step.'''
+    return client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": f"{goal} {results}. What is the next sub-task?"}]
+    )
+"""
+
+
+def test_one_request_plans_for_a_team_but_runs_none(tmp_path: Path) -> None:
+    assert found(tmp_path, {"app.py": HEAD + TEAM_OF_ONE})["orchestrator"].label == "agent_planning"
+
+
+HANDS_ON = """
+class Response:
+    def _iter_events(self):
+        yield from generate(self.content)
+"""
+
+
+def test_who_has_no_text_of_its_own_and_calls_a_wrapper_is_one(tmp_path: Path) -> None:
+    assert found(tmp_path, {"models.py": HEAD + HANDS_ON})["Response._iter_events"].label == "llm_wrapper"
+
+
+PICTURES = """
+from google import genai
+class ImageGeneratorProvider:
+    def __init__(self, key):
+        self.client = genai.Client(api_key=key)
+    def _generate_with_gemini(self, prompt):
+        return self.client.models.generate_content(model="m", contents=prompt)
+class OpenAIChat:
+    def async_run(self, messages_list):
+        return [client.chat.completions.create(model="m", messages=messages) for messages in messages_list]
+"""
+
+
+def test_a_class_of_pictures_draws_and_one_of_a_vendor_forwards(tmp_path: Path) -> None:
+    entries = found(tmp_path, {"draw.py": HEAD + PICTURES})
+    assert entries["ImageGeneratorProvider._generate_with_gemini"].label == "image_generation"
+    assert entries["OpenAIChat.async_run"].label == "llm_wrapper"
+
+
+def test_the_routes_of_a_web_server_route_no_request_to_a_model(tmp_path: Path) -> None:
+    code = "from app import generate\ndef stream(message):\n    yield generate(message.text)\n"
+    entries = found(tmp_path, {"app.py": HEAD, "server/routes.py": code})
+    assert entries["stream"].label != "routing"

@@ -20,6 +20,11 @@ def test_a_rule_does_not_match_its_counter_examples(rule: Rule, text: str) -> No
     assert rule.in_prose(text) == []
 
 
+@pytest.mark.parametrize(("rule", "text"), [(rule, text) for rule in RULES for text in rule.no_prose])
+def test_a_rule_does_not_match_its_counter_examples_in_prose(rule: Rule, text: str) -> None:
+    assert rule.in_prose(text) == []
+
+
 def test_every_rule_has_examples_of_both_kinds() -> None:
     assert [rule.label for rule in RULES if not rule.yes or not rule.no] == []
 

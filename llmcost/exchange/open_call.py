@@ -34,6 +34,11 @@ _END_SPAN: Final = guard("call.end_span")
 _OBSERVE: Final = guard("call.observe")
 
 
+def _passes_none(_chunk: bytes) -> bool:
+    """Every chunk is to be fed."""
+    return False
+
+
 class OpenCall:
     """The state of one call. Whatever ends it first (end mark, exhaustion, close, error, cancellation, the garbage
     collector) finishes it; later endings do nothing.
@@ -81,6 +86,15 @@ class OpenCall:
         reading = self.reading = Reading(self.started.endpoint, request, status, headers)
         self.status = status
         reading.whole(body)
+
+    def passing(self) -> Callable[[bytes], bool]:
+        """What takes chunks that hold nothing but text, where nothing else is to be done with them; it says of each
+        whether it did. A chunk that it did not take is to be fed.
+        """
+        reading = self.reading
+        if type(reading) is Reading and self._decode is None and self.hidden is None and self.started.held is None:
+            return reading.passes
+        return _passes_none
 
     def feed(self, chunk: bytes) -> bytes:
         """Bytes of the response's body as they came over the wire; returns what the program is given: the same bytes,

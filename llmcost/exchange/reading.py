@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from llmcost.exchange.wire import EVENT_LIMIT, Framing, Window, sniff
+from llmcost.exchange.wire import EVENT_LIMIT, Framing, Window, form_of, sniff
 from llmcost.providers import Endpoint, RequestFacts, ResponseFacts, paths, scan
 from llmcost.providers.descriptor import Shape
 from llmcost.providers.patterns import text_pattern, watch_pattern
@@ -25,6 +25,9 @@ class Reading:
 
     Feed it the *decoded* bytes in any split, or give it a complete body by :meth:`whole`; then ask for the facts.
 
+    Most of a stream are events that differ from one another by a piece of text. Once it is told who answers, such an
+    event is known by its beginning and its end (:meth:`passes`), and is not cut out.
+
     Attributes:
         done: whether the provider's end mark was seen.
         chunks: events seen so far.
@@ -34,13 +37,15 @@ class Reading:
         "_collector",
         "_complete",
         "_decided",
+        "_end",
         "_framing",
+        "_head",
         "_headers",
         "_kept",
-        "_kept_size",
+        "_made",
         "_request",
+        "_room",
         "_search",
-        "_seen_size",
         "_shape",
         "_status",
         "_window",
@@ -54,15 +59,37 @@ class Reading:
         self._status = status
         self._headers = headers
         self._collector = Collector(endpoint.shape)
+        self._made: Callable[[], Framing] | None = None
         self._framing: Framing | None = None
+        self._head = self._end = b""
         self._window: Window | None = Window()
         self._kept: list[bytes] = []
-        self._kept_size = 0
-        self._seen_size = 0
+        self._room = EVENT_LIMIT
         self._complete = False
         self._decided = False
         self.done = False
         self.chunks = 0
+
+    def passes(self, chunk: bytes) -> bool:
+        """Take the next bytes if they are one event like those before, with nothing but text. Where this says False,
+        nothing is taken, and the bytes are to be fed.
+
+        The program waits for it at each chunk: it calls nothing of Python's own and makes nothing.
+        """
+        head, end = self._head, self._end
+        if (
+            not head
+            or type(chunk) is not bytes
+            or not chunk.startswith(head)
+            or chunk.find(end, len(head)) != len(chunk) - len(end)
+            or self._search(chunk, len(head)) is not None  # the head has been searched, and ends with a brace
+        ):
+            return False
+        self.chunks += 1
+        if self._room > 0:
+            self._kept.append(chunk[: self._room])
+        self._room -= len(chunk)
+        return True
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body."""
@@ -70,13 +97,16 @@ class Reading:
         if framing is None:
             if chunk:
                 self._begin(chunk)
-        elif self.chunks >= _FIRST_EVENTS and framing.is_one(chunk) and not self._watched(chunk):
-            # The usual case by far: one event with a piece of text. It need not be cut out.
-            self.chunks += 1
+        elif not self.passes(chunk):
             self._keep(chunk)
-        else:
-            for event in framing.feed(chunk):
+            between, events = framing.between, framing.feed(chunk)
+            for event in events:
                 self._event(event)
+            told = self.chunks >= _FIRST_EVENTS or self._collector.named
+            if told and between and len(events) == 1 and self._search(chunk) is None:
+                self._head, self._end = form_of(framing, chunk, self._head)
+            elif not framing.between:
+                self._head = b""
 
     def whole(self, body: bytes) -> None:
         """Take a complete body."""
@@ -122,14 +152,13 @@ class Reading:
             return True
         if made is None:
             return False
-        self._framing, self._window = made(), None
+        self._made, self._framing, self._window = made, made(), None
         self._search = watch_pattern(self._shape.stream.watch).search
         self.feed(head)
         return True
 
     def _event(self, data: bytes) -> None:
         self.chunks += 1
-        self._keep(data)
         stream = self._shape.stream
         if data in stream.end:
             self.done = True
@@ -162,13 +191,9 @@ class Reading:
         self.done = self.done or any(f'"{value}"'.encode() in head for value in stream.end_values)
 
     def _keep(self, data: bytes) -> None:
-        self._seen_size += len(data)
-        if self._seen_size <= EVENT_LIMIT:
-            self._kept.append(data)
-            self._kept_size = self._seen_size
-        elif not self._kept:
-            self._kept.append(data[:EVENT_LIMIT])
-            self._kept_size = EVENT_LIMIT
+        if self._room > 0:
+            self._kept.append(data[: self._room])
+        self._room -= len(data)
 
     def _close(self) -> None:
         """What is left when the body has ended, or the caller asks before its end."""
@@ -183,7 +208,7 @@ class Reading:
             if not self._complete:
                 self._broken(text)
         elif self._framing is not None:
-            framing, self._framing = self._framing, None
+            framing, self._framing, self._head = self._framing, None, b""
             for event in framing.close():
                 self._event(event)
 
@@ -201,14 +226,17 @@ class Reading:
                 return
 
     def kept(self) -> tuple[bytes, ...]:
-        """The first 256 kB of JSON documents: the body, or the events of the stream. For content, where it is on."""
-        return tuple(self._kept)
+        """The JSON documents in the first 256 kB: the body, or a stream's events. For content, where it is on."""
+        if self._made is None:
+            return tuple(self._kept)
+        framing = self._made()
+        return (*framing.feed(b"".join(self._kept)), *framing.close())
 
     def output_characters(self) -> int:
         """Length of the answer's text as read so far, for estimates; worked out when asked for."""
-        found = _characters(self._shape.stream.texts if self.chunks else self._shape.texts, b"\n".join(self._kept))
-        if self._seen_size > self._kept_size:
-            found = found * self._seen_size // self._kept_size
+        found = _characters(self._shape.stream.texts if self.chunks else self._shape.texts, b"".join(self._kept))
+        if self._room < 0:
+            found = found * (EVENT_LIMIT - self._room) // EVENT_LIMIT
         return found
 
     def facts(self) -> ResponseFacts:

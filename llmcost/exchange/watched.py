@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import Token
 
 from opentelemetry.context import Context
@@ -36,6 +37,18 @@ class WatchedCall(OpenCall):
         """The body will come as a stream."""
         super().decode(encoding)
         self._watch.rest()
+
+    def passing(self) -> Callable[[bytes], bool]:
+        """What takes chunks that hold nothing but text."""
+        passes = super().passing()
+
+        def watched(chunk: bytes) -> bool:
+            self._watch.run()
+            taken = passes(chunk)
+            self._watch.rest()
+            return taken
+
+        return watched
 
     def feed(self, chunk: bytes) -> bytes:
         """Bytes of the stream."""

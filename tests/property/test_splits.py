@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from itertools import pairwise
@@ -60,6 +61,35 @@ def read(case: tuple[Endpoint, RequestFacts, int, str, bytes], cuts: list[int]) 
 @settings(max_examples=300, deadline=None)
 def test_any_split_gives_the_same_facts(case: tuple[Endpoint, RequestFacts, int, str, bytes], cuts: list[int]) -> None:
     assert read(case, cuts) == read(case, [])
+
+
+PIECES = st.lists(
+    st.text('{}"[]:, abü\\\n\r', max_size=9).map(json.dumps) | st.sampled_from(['"usage"', '"[DONE]"', '"error"']),
+    min_size=1,
+    max_size=60,
+)
+EVENTS = (
+    ("text/event-stream", 'data: {"id":"c","model":"m","choices":[{"index":%d,"delta":{"content":%s}}]}\n\n'),
+    ("text/event-stream", 'event: e\r\ndata: {"model":"m","id":"c","choices":[%d],"usage":null,"text":%s}\r\n\r\n'),
+    ("application/x-ndjson", '{"model":"m","id":"c","choices":[{"index":%d,"delta":{"content":%s}}]}\n'),
+)
+USAGE = '{"usage":{"prompt_tokens":3,"completion_tokens":2},"choices":[]}'
+
+
+@given(pieces=PIECES, events=st.sampled_from(EVENTS), cuts=st.lists(st.integers(0, 1 << 16), max_size=9))
+@settings(max_examples=300, deadline=None)
+def test_one_event_a_chunk_gives_the_same_facts(pieces: list[str], events: tuple[str, str], cuts: list[int]) -> None:
+    content_type, form = events
+    texts = [form % (number % 3, piece) for number, piece in enumerate(pieces)]
+    texts.insert(len(texts) // 2, form.partition("{")[0] + USAGE + form.rpartition("}")[2])
+    endpoint = registry().endpoint("POST", "api.openai.com", None, "/v1/chat/completions")
+    assert endpoint is not None
+    case = (endpoint, RequestFacts(stream=True), 200, content_type, "".join(texts).encode())
+    ends = list(itertools.accumulate(len(text.encode()) for text in texts))
+    whole = read(case, [])
+    assert whole[2] == len(texts)
+    assert whole[0].usage is not None
+    assert read(case, ends) == read(case, ends + cuts) == whole
 
 
 def mutated(body: bytes, chosen: random.Random) -> bytes:

@@ -117,9 +117,10 @@ def _tapped_sync(module: Any) -> type[Any]:
 
         def __iter__(self) -> Iterator[bytes]:
             call = self._call
+            passes = call.passing()
             try:
                 for chunk in self._inner:
-                    yield call.feed(chunk)
+                    yield chunk if passes(chunk) else call.feed(chunk)
                 if rest := call.rest():
                     yield rest
             except GeneratorExit:
@@ -144,9 +145,10 @@ def _tapped_async(module: Any) -> type[Any]:
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             call = self._call
+            passes = call.passing()
             try:
                 async for chunk in self._inner:
-                    yield call.feed(chunk)
+                    yield chunk if passes(chunk) else call.feed(chunk)
                 if rest := call.rest():
                     yield rest
             except GeneratorExit:

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from llmcost.exchange.wire import EVENT_LIMIT, EventStream, Framing, Items, Lines, Window, decoder, sniff
+from llmcost.exchange.wire import EVENT_LIMIT, EventStream, Framing, Items, Lines, Window, decoder, form_of, sniff
 
 
 def cut(framing: Framing, text: bytes, step: int) -> list[bytes]:
@@ -47,21 +47,47 @@ def test_items_of_an_array(step: int) -> None:
     assert cut(Items(), text, step) == [rb'{"a":"}\"]{"}', b'{"b":{"c":[1,{}]}}', rb'{"d":"\\"}']
 
 
-@pytest.mark.parametrize("chunk", [b"data: x\n\n", b"event: y\ndata: x\n\n"])
-def test_one_event_is_told(chunk: bytes) -> None:
-    assert EventStream().is_one(chunk)
+ONE = b'event: y\ndata: {"a":{"b":"x {"}}'
 
 
-@pytest.mark.parametrize("chunk", [b"data: x\n\ndata: y\n\n", b"data: x\n", b": hi\n\n", b"data: x\r\r\n\n", b""])
-def test_what_is_not_one_event(chunk: bytes) -> None:
-    assert not EventStream().is_one(chunk)
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"])
+def test_the_form_of_one_event(end: bytes) -> None:
+    assert form_of(EventStream(), ONE + end, b"") == (ONE[:-3], end)
 
 
-def test_after_a_half_event_nothing_is_one() -> None:
-    framing = EventStream()
-    framing.feed(b"data: ha")
-    assert not framing.is_one(b"lf\n\ndata: y\n\n")
-    assert not framing.is_one(b"data: y\n\n")
+@pytest.mark.parametrize(
+    ("chunk", "like", "head"),
+    [
+        (ONE, b'event: y\ndata: {"a":{"c', b'event: y\ndata: {"a":{'),
+        (ONE, b'event: y\ndata: {"b":{', b"event: y\ndata: {"),
+        (ONE, b"event: z\ndata: {", ONE[:-3]),
+    ],
+)
+def test_the_form_is_what_two_events_have_in_common(chunk: bytes, like: bytes, head: bytes) -> None:
+    assert form_of(EventStream(), chunk + b"\n\n", like) == (head, b"\n\n")
+
+
+@pytest.mark.parametrize(
+    "chunk", [b"data: x\n\n", b"data: {}\n", b": {\ndata: 1\n\n", b": a\n\ndata: {}\n\n", b"data: {}\r\r", b""]
+)
+def test_what_has_no_form(chunk: bytes) -> None:
+    assert form_of(EventStream(), chunk, b"") == (b"", b"")
+
+
+def test_the_form_of_a_line_and_of_an_item() -> None:
+    assert form_of(Lines(), b'{"a":1}\n', b"") == (b"{", b"\n")
+    assert form_of(Items(), b'{"a":1},\n', b"") == (b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("framing", "half", "rest"),
+    [(EventStream(), b"data: {}\r\n\r", b"\n"), (Lines(), b"{", b"}\n"), (Items(), b'[{"a', b'":1}')],
+)
+def test_between_two_events_nothing_is_held(framing: Framing, half: bytes, rest: bytes) -> None:
+    framing.feed(half)
+    assert not framing.between
+    framing.feed(rest)
+    assert framing.between
 
 
 def test_a_window_keeps_head_and_tail() -> None:

@@ -58,7 +58,7 @@ def attribute(evaluator: Evaluator, base: Value, name: str) -> Values:
 
 def _external_attribute(evaluator: Evaluator, base: External, name: str) -> Values:
     path = longer(base.path, f".{name}")
-    stored = evaluator.kept(("stored", base.path, name), lambda: _stored(evaluator, base, name))
+    stored = evaluator.shared(("stored", base.path, name), lambda: _stored(evaluator, base, name))
     if stored:
         return stored
     kind = evaluator.sinks.typed(path) if path.endswith((".llm", ".embed_model")) else None

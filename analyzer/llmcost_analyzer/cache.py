@@ -119,9 +119,15 @@ class Cache:
 
     def keep(self, name: str, value: object) -> None:
         """Keep an object under a name."""
-        data = pickle.dumps(value, protocol=5)
+        self.keep_all({name: value})
+
+    def keep_all(self, rows: Mapping[str, object]) -> None:
+        """Keep all of these objects under their names, or none; what is None goes."""
+        data = [(name, pickle.dumps(value, protocol=5)) for name, value in rows.items() if value is not None]
         with suppress(sqlite3.Error), self._connection:
-            self._connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (name, data))
+            self._connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", data)
+            gone = [(name,) for name, value in rows.items() if value is None]
+            self._connection.executemany("DELETE FROM kept WHERE name = ?", gone)
 
     def close(self) -> None:
         """Close the file."""

@@ -6,7 +6,6 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from llmcost_analyzer import passing as known
-from llmcost_analyzer.answers import Kept
 from llmcost_analyzer.candidates import Candidates
 from llmcost_analyzer.classes import decorator_names
 from llmcost_analyzer.effects import EffectReader
@@ -14,6 +13,7 @@ from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
 from llmcost_analyzer.frameworks import FRAMEWORKS, Framework
 from llmcost_analyzer.index import Index
+from llmcost_analyzer.layers import Kept
 from llmcost_analyzer.reuse import Rests, rests_on
 from llmcost_analyzer.sinks import Sinks
 from llmcost_analyzer.sites import Site
@@ -56,13 +56,11 @@ class CallGraph:
         self._spread()
         return {ref: self._without_lambdas(node) for ref, node in self.nodes.items() if self._is_told(node)}
 
-    def rests(self, kept: Kept) -> Rests:
-        """What the result rests on.
-
-        Args:
-            kept: the answers of the graph.
-        """
-        return rests_on(self.index, kept, self._candidates.request_names(), self.sinks.function_heads)
+    def rests(self) -> Rests:
+        """What the result rests on, beside what the answers do."""
+        out = rests_on(self.index, self._candidates.request_names(), self.sinks.function_heads)
+        out.inputs |= self.evaluator.answers.loose
+        return out
 
     def _find(self) -> None:
         self.evaluator.classes.find()

@@ -139,11 +139,10 @@ class Classes:
 
     def attribute(self, base: Instance | Class | Super, name: str) -> Values:
         """What an attribute of an instance, a class or ``super()`` may be."""
-        self._index.notes.current.add(("set", name))
-        key = ("attribute", base, name)
-        return self._evaluator.kept(key, lambda: self._attribute(base, name))
+        return self._evaluator.shared(("attribute", base, name), lambda: self._attribute(base, name))
 
     def _attribute(self, base: Instance | Class | Super, name: str) -> Values:
+        self._index.notes.current.add(("set", name))
         lineage = self.lineage(base.ref)
         if isinstance(base, Super):
             lineage = lineage[1:]

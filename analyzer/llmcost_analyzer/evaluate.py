@@ -9,15 +9,17 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable
 from typing import Final
-from zlib import crc32
 
 from llmcost_analyzer import attributes, declared, parameters, results
-from llmcost_analyzer.answers import Answers, Kept
+from llmcost_analyzer.answers import Answers
 from llmcost_analyzer.classes import Classes
 from llmcost_analyzer.containers import elements_of, merged
 from llmcost_analyzer.expressions import HANDLERS
 from llmcost_analyzer.facts import Expr, Param, Scope
 from llmcost_analyzer.index import Index
+from llmcost_analyzer.layers import Kept
+from llmcost_analyzer.origins import Origins
+from llmcost_analyzer.packed import Key
 from llmcost_analyzer.sinks import Sinks
 from llmcost_analyzer.solve import DEPTH
 from llmcost_analyzer.values import (
@@ -65,7 +67,7 @@ class Evaluator:
         self.sinks = sinks
         self.answers = Answers(index, before)
         self.classes = Classes(self)
-        self.origins: dict[str, tuple[Ref, Expr]] = {}
+        self.origins = Origins(index)
 
     # --- asking -------------------------------------------------------------------------------------------------
 
@@ -95,14 +97,18 @@ class Evaluator:
         answer: Values = self.answers.solver.ask(key, lambda: _fewer(work()))
         return answer
 
+    def shared(self, key: Key, work: Callable[[], Values]) -> Values:
+        """The answer to a question that scopes ask about each other; it is kept for the next scan too."""
+        return self.answers.value(key, lambda: _fewer(work()))
+
     # --- names --------------------------------------------------------------------------------------------------
 
     def name(self, ref: Ref, name: str) -> Values:
         """What a name stands for in a scope."""
-        self.index.look_up_bound(ref[0], name)
         return self.kept((ref, name), lambda: self._name(ref, name))
 
     def _name(self, ref: Ref, name: str) -> Values:
+        self.index.look_up_bound(ref[0], name)
         at: Ref | None = ref
         while at is not None:
             scope = self.index.scope(at)
@@ -140,19 +146,19 @@ class Evaluator:
     def global_name(self, file: int, name: str) -> Values:
         """What a name stands for at the top level of a file; nothing where it is not bound there."""
         ref = (file, 0)
-        self.index.look_up_bound(file, name)
 
         def work() -> Values:
+            self.index.look_up_bound(file, name)
             found = self._bound(ref, self.index.scope(ref), name)
             return self._star(file, name) if found is None else found
 
-        return self.kept(("global", file, name), work)
+        return self.shared(("global", file, name), work)
 
     # --- what values do -----------------------------------------------------------------------------------------
 
     def param(self, ref: Ref, param: Param) -> Values:
         """What a parameter may be: by annotation, default, and what callers pass."""
-        return self.kept((ref, "param", param.name), lambda: parameters.values(self, ref, param))
+        return self.shared(("param", ref, param.name), lambda: parameters.values(self, ref, param))
 
     def attribute(self, base: Value, name: str) -> Values:
         """What ``base.name`` may be."""
@@ -173,7 +179,7 @@ class Evaluator:
                 out |= declared.annotated(self, ref, scope.returns_type)
             return out
 
-        return self.kept((ref, "returned"), work)
+        return self.shared(("returned", ref), work)
 
     def method_result(self, instance: Instance, name: str) -> Values:
         """What calling a method of an instance gives, by name."""
@@ -200,11 +206,3 @@ class Evaluator:
         if at < len(plain) and not any(a is not None and a[0] == "star" for a in plain[: at + 1]):
             return self.value(ref, plain[at])
         return NOTHING
-
-    def origin(self, ref: Ref, expr: Expr) -> str:
-        """A name for the place where an object is made."""
-        calls = self.index.files[ref[0]].scopes[ref[1]].calls
-        at = next((at for at, call in enumerate(calls) if call is expr), None)
-        origin = f"{self.index.place(ref)}:{crc32(repr(expr).encode()) if at is None else at}"
-        self.origins[origin] = (ref, expr)
-        return origin

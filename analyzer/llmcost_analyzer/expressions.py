@@ -98,11 +98,11 @@ def _pipe(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
     both = left | right
     pipes = [evaluator.sinks.kinds[v.kind].pipes for v in both if isinstance(v, Sdk)]
     if "model" in pipes:
-        return frozenset((Sdk("langchain.chain", "", evaluator.origin(ref, expr)),))
+        return frozenset((Sdk("langchain.chain", "", evaluator.origins.of(ref, expr)),))
     if "part" in pipes:
         unknown = (not left and _may_be_model(expr[1])) or (not right and _may_be_model(expr[2]))
         kind = "langchain.chain" if unknown else "langchain.part"
-        return frozenset((Sdk(kind, "", evaluator.origin(ref, expr)),))
+        return frozenset((Sdk(kind, "", evaluator.origins.of(ref, expr)),))
     return both
 
 
@@ -154,7 +154,7 @@ def _imported_module(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
 
 
 def _member(evaluator: Evaluator, ref: Ref, expr: Expr) -> Values:
-    return evaluator.kept(
+    return evaluator.shared(
         ("member", ref[0], expr[1], expr[2]), lambda: imports.member_of(evaluator, expr[1], expr[2], ref[0])
     )
 

@@ -87,6 +87,10 @@ class Index:
             self._places[file] = {name: at for at, name in enumerate(self.keys(file))}
         return file, self._places[file][key]
 
+    def number(self, path: str) -> int:
+        """The number of a file."""
+        return self._numbers[path]
+
     def place_of_call(self, ref: Ref, call: Expr) -> str:
         """A name for a call: the place of its scope, and which of the calls there."""
         numbers = self._calls.get(ref)

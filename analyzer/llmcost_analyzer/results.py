@@ -61,7 +61,7 @@ def _external_result(evaluator: Evaluator, ref: Ref, func: External, call: Expr)
         return _by_argument(evaluator, ref, call)
     kind = evaluator.sinks.made(path)
     if kind is not None:
-        return frozenset((Sdk(kind, "", evaluator.origin(ref, call)),))
+        return frozenset((Sdk(kind, "", evaluator.origins.of(ref, call)),))
     if path.rsplit(".", 1)[-1] in known.GIVE_FIRST_ARGUMENT:
         return evaluator.union(ref, call[2][:1]) or frozenset((External(longer(path, "()")),))
     return frozenset((External(_short(longer(path, "()"))),))
@@ -73,7 +73,7 @@ def _sdk_result(evaluator: Evaluator, ref: Ref, func: Sdk, call: Expr) -> Values
     if path in kind.same:
         return frozenset((Sdk(func.kind, "", func.origin),))
     if path in kind.gives:
-        return frozenset((Sdk(kind.gives[path], "", evaluator.origin(ref, call)),))
+        return frozenset((Sdk(kind.gives[path], "", evaluator.origins.of(ref, call)),))
     if func.path in evaluator.sinks.factories or kind.name == "boto-session":
         return _by_argument(evaluator, ref, call)
     return frozenset((Sdk(func.kind, _short(path), func.origin),))
@@ -103,7 +103,7 @@ def _by_argument(evaluator: Evaluator, ref: Ref, call: Expr) -> Values:
     out: set[Value] = set()
     for value in evaluator.union(ref, [*call[2][:1], *named]):
         if isinstance(value, Text) and value.text in evaluator.sinks.by_argument:
-            out.add(Sdk(evaluator.sinks.by_argument[value.text], "", evaluator.origin(ref, call)))
+            out.add(Sdk(evaluator.sinks.by_argument[value.text], "", evaluator.origins.of(ref, call)))
     return frozenset(out) or frozenset((External("boto3.client()"),))
 
 

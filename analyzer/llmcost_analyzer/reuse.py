@@ -10,18 +10,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from llmcost_analyzer import imported
-from llmcost_analyzer.answers import Kept
 from llmcost_analyzer.entries import Entry, Scan
 from llmcost_analyzer.facts import FileFacts, Scope, callee_name
 from llmcost_analyzer.index import Index, Input
+from llmcost_analyzer.layers import Inputs
 from llmcost_analyzer.versions import Row, Version, kind_of
-
-_WORKED_OUT: Final = frozenset({"answer", "subclasses", "collected"})
-"""Tables of things that are worked out from files; that those changed is seen in the files."""
 
 
 @dataclass(slots=True)
@@ -29,7 +26,8 @@ class Rests:
     """What a result rests on.
 
     Attributes:
-        inputs: names that were looked up, each with the table, and scopes that were looked into, by place.
+        inputs: names that were looked up outside of any answer, each with the table, and scopes that were looked
+            into, by place; the names that answers rest on are kept with those.
         values: names of variables, parameters and attributes that may hold something callable.
         called: names of everything that is called.
         heads: beginnings of names of calls that are always looked at.
@@ -45,33 +43,39 @@ class Rests:
     before: dict[str, FileFacts] = field(default_factory=dict)
 
 
-def rests_on(index: Index, kept: Kept, requests: frozenset[str], heads: tuple[str, ...]) -> Rests:
-    """What a finished graph rests on.
+def rests_on(index: Index, requests: frozenset[str], heads: tuple[str, ...]) -> Rests:
+    """What a finished graph rests on, beside what its answers do.
 
     Args:
         index: the index that the graph was built from.
-        kept: its answers.
         requests: names of calls that are always looked at.
         heads: beginnings of such names.
     """
     inputs = {(table, name) for table in ("call", "passed") for name in (*requests, callee_name(None))}
-    inputs.update(index.named(item) for item in index.notes.outside if _names_code(item))
-    inputs.update(item for layer in kept.layers for item in layer.inputs if item[0] not in _WORKED_OUT)
+    inputs.update(index.named(item) for item in index.notes.outside if isinstance(item, tuple))
     values = set(index.attributes).union(*(scope.values for _, scope in index.all_scopes()))
     return Rests(inputs, values, set(index.calls), heads, imported.by_text(index))
 
 
-def _names_code(item: object) -> bool:
-    """Whether a note is about something that stands in a file."""
-    return isinstance(item, tuple) and item[0] not in _WORKED_OUT
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the last result rests on, and what each layer of its answers does."""
+
+    rests: Rests
+    layers: Mapping[int, Inputs]
+
+    def counts(self, items: Iterable[Input]) -> bool:
+        """Whether any of these was looked up, or looked into."""
+        everywhere = (self.rests.inputs, *self.layers.values())
+        return any(item in inputs for item in items for inputs in everywhere)
 
 
-def moved(scan: Scan, rests: Rests, before: FileFacts, after: FileFacts) -> list[Entry] | None:
+def moved(scan: Scan, past: Past, before: FileFacts, after: FileFacts) -> list[Entry] | None:
     """The entries of a scan after a change of one file; None where the change may matter.
 
-    Where the answer is given, ``rests`` is brought up to date.
+    Where the answer is given, ``past`` is brought up to date.
     """
-    change = _Change(before, after, rests)
+    change, rests = _Change(before, after, past), past.rests
     if change.matters(any(e.file == after.path and e.function == "<module>" for e in scan.entries)):
         return None
     entries = [change.placed(entry) if entry.file == after.path else entry for entry in scan.entries]
@@ -88,8 +92,8 @@ def moved(scan: Scan, rests: Rests, before: FileFacts, after: FileFacts) -> list
 class _Change:
     """Two versions of one file."""
 
-    def __init__(self, before: FileFacts, after: FileFacts, rests: Rests) -> None:
-        self._before, self._after, self._rests = before, after, rests
+    def __init__(self, before: FileFacts, after: FileFacts, past: Past) -> None:
+        self._before, self._after, self._past, self._rests = before, after, past, past.rests
         self._old, self._new = Version(before), Version(after)
         self._lines: dict[int, int] = {}
         self._spans: dict[tuple[int, int], tuple[int, int]] = {}
@@ -130,7 +134,7 @@ class _Change:
         return all(a < b for a, b in itertools.pairwise(targets))
 
     def _may_matter(self, key: str, old: Scope | None, new: Scope | None) -> bool:
-        if kind_of(key) == "class" or ("scope", f"{self._after.path}|{key}") in self._rests.inputs:
+        if kind_of(key) == "class" or self._past.counts([("scope", f"{self._after.path}|{key}")]):
             return True
         if old is not None and new is not None:
             if self._old.outside(key) != self._new.outside(key):
@@ -146,7 +150,7 @@ class _Change:
         values = {name for table, name, _ in rows if table == "value"}
         return bool(
             any(table == "import" for table, _, _ in rows)
-            or self._rests.inputs.intersection((table, name) for table, name, _ in rows)
+            or self._past.counts((table, name) for table, name, _ in rows)
             or called & (self._rests.values | self._new.values)
             or any(name.startswith(self._rests.heads) for name in called)
             or values & (self._rests.called | self._new.called)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from llmcost_analyzer import sinks
-from llmcost_analyzer.again import Changed, answers_since, changes_since, keep_answers, moved_result
+from llmcost_analyzer.again import Since, answers_since, changes_since, keep_answers, moved_result
 from llmcost_analyzer.cache import Cache, fingerprint, stamps_of
 from llmcost_analyzer.callgraph import CallGraph, Node
 from llmcost_analyzer.deep import deep_recursion
@@ -65,13 +65,13 @@ def scan(root: Path, options: Options = Options(), progress: Progress = _silent)
         if kept is not None and kept[0] == print_now and isinstance(kept[1], Scan):
             kept[1].read = 0
             return kept[1]
-        changes = changes_since(sources, cache, kept)
-        result = _moved(kept[1], changes, sources, cache) if kept is not None else None
+        since = changes_since(sources, cache, kept)
+        result = _moved(kept[1], since, sources, cache) if kept is not None and since is not None else None
         if result is None:
             files = _read(sources, cache, options, progress)
             progress("resolving", 0, 1)
             with deep_recursion(FRAMES):
-                result = _resolved(files, changes, sources, cache)
+                result = _resolved(files, since, sources, cache)
             progress("resolving", 1, 1)
         cache.keep("scan", (print_now, result))
         return result
@@ -81,13 +81,13 @@ def scan(root: Path, options: Options = Options(), progress: Progress = _silent)
             gc.enable()
 
 
-def _moved(last: Scan, changes: Sequence[Changed], sources: Sequence[Source], cache: Cache) -> Scan | None:
+def _moved(last: Scan, since: Since, sources: Sequence[Source], cache: Cache) -> Scan | None:
     """The last result, where none of the changes can matter to more than lines."""
-    result = moved_result(last, changes, cache)
+    result = moved_result(last, since, cache)
     if result is not None:
         there = {source.path: source for source in sources}
         _add_hashes(result.entries, there, cache)
-        rows = [(there[item.path], pickle.dumps(item.new, protocol=5)) for item in changes]
+        rows = [(there[item.path], pickle.dumps(item.new, protocol=5)) for item in since.changes]
         cache.store(rows, [source.path for source in sources])
     return result
 
@@ -129,9 +129,9 @@ def _read_all(sources: Sequence[Source], options: Options) -> Iterator[tuple[Sou
 # --- entries ----------------------------------------------------------------------------------------------------
 
 
-def _resolved(files: _Files, changes: Sequence[Changed], sources: Sequence[Source], cache: Cache) -> Scan:
+def _resolved(files: _Files, since: Since | None, sources: Sequence[Source], cache: Cache) -> Scan:
     """The call graph over all facts, with the answers of the last scan that still hold."""
-    before, changed = answers_since(changes, files.facts, cache)
+    before, changed = answers_since(since, files.facts, cache)
     graph = CallGraph(Index(files.facts), sinks.load(), before)
     graph.evaluator.answers.change(changed)
     nodes = graph.build()
@@ -139,7 +139,7 @@ def _resolved(files: _Files, changes: Sequence[Changed], sources: Sequence[Sourc
     labels, used = assign(graph, nodes, chosen)
     if used.keys() != chosen.keys():
         cache.keep("labels", used)
-    keep_answers(graph, cache)
+    keep_answers(graph, before, cache)
     entries = [_entry(graph, node, labels) for _, node in sorted(nodes.items())]
     _add_hashes(entries, {source.path: source for source in sources}, cache)
     entries = sorted(_one_each(entries), key=lambda e: e.key)

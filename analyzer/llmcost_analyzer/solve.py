@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 DEPTH: Final = 100
@@ -33,7 +33,7 @@ class Notes:
 
 
 class _Question:
-    __slots__ = ("answer", "number", "readers", "rests", "runs", "waits", "work")
+    __slots__ = ("answer", "number", "readers", "rests", "runs", "sure", "waits", "work")
 
     def __init__(self, number: int, work: Callable[[], Any], start: Any) -> None:
         self.number = number
@@ -43,6 +43,7 @@ class _Question:
         self.readers: dict[_Question, None] | None = {}
         self.runs = 0
         self.waits = False
+        self.sure = True
 
 
 class Solver:
@@ -91,6 +92,16 @@ class Solver:
         """The number of a question that was asked."""
         return self._questions[key].number
 
+    def asked(self, key: object) -> bool:
+        """Whether a question was asked."""
+        return key in self._questions
+
+    def sure(self) -> Iterator[tuple[Any, int, Any]]:
+        """Questions with their numbers and answers; those are left out that may rest on what was asked first."""
+        for key, question in self._questions.items():
+            if question.sure:
+                yield key, question.number, question.answer
+
     def _number(self) -> int:
         self.count += 1
         return self.count - 1
@@ -119,18 +130,35 @@ class Solver:
     def _settle(self) -> None:
         """Work again until nothing changes; all that was asked is final then."""
         again = 0
+        unsure: list[_Question] = []
         while self._waiting:
             question = self._waiting.popleft()
             question.waits = False
             if question.runs and again >= _MOST_AGAIN:
+                unsure.append(question)
                 continue
             again += bool(question.runs)
             self._depth += 1
             self._run(question)
             self._depth -= 1
+        unsure += [question for question in self._open if question.runs >= _MOST_RUNS]
+        self._doubt(unsure)
         for question in self._open:
             self._close(question)
         self._open.clear()
+
+    def _doubt(self, todo: list[_Question]) -> None:
+        """Note that questions never came to an end, and which ones rest on them."""
+        readers: dict[int, list[_Question]] = {}
+        for question in self._open if todo else ():
+            for on in question.rests:
+                if isinstance(on, int):
+                    readers.setdefault(on, []).append(question)
+        while todo:
+            question = todo.pop()
+            if question.sure:
+                question.sure = False
+                todo += readers.get(question.number, ())
 
     def _close(self, question: _Question) -> None:
         for on in question.rests:

@@ -7,15 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
-from llmcost_analyzer.facts import Expr, FileFacts, Param, Scope, callee_name, kept_names
+from llmcost_analyzer.facts import Expr, FileFacts, Scope, callee_name, kept_names
 from llmcost_analyzer.index import Input, bound_name, scope_keys
+from llmcost_analyzer.plain import content, plain, short
 
 Row = tuple[str, str, str]
 """What a scope adds to the tables of the project: table, name, content."""
 
-_OF_SCOPE: Final = frozenset({"lambda", "def", "class", "in"})
-"""Tags of expressions that hold the number of a scope."""
-_CALL_LENGTH: Final = 5
 _FREE: Final = frozenset({"binds", "values", "sets", "puts", "returns", "calls", "reads", "texts", "docstring"})
 """What may change in a function that nobody looked into; the rest is seen by other files."""
 _PLACES: Final = frozenset({"index", "parent", "line", "first", "end"})
@@ -43,8 +41,8 @@ def changed_inputs(before: FileFacts, after: FileFacts) -> set[Input] | None:
 def _by_name(version: Version, keys: list[str]) -> dict[Input, list[str]]:
     out: dict[Input, list[str]] = defaultdict(list)
     for key in keys:
-        for table, name, content in version.rows(key):
-            out[table, name].append(content)
+        for table, name, said in version.rows(key):
+            out[table, name].append(said)
     return out
 
 
@@ -88,11 +86,12 @@ class Version:
         yield from (("value", name, "") for name in scope.values | {name for _, name, _ in scope.sets})
         yield from (("read", name, "") for name in scope.reads)
         for call in scope.calls:
-            content = repr(self._plain(call))
-            yield "call", callee_name(call[1]), content
+            said = content(call, self._keys)
+            yield "call", callee_name(call[1]), said
+            yield "origin", f"{self._facts.path}|{self._keys[scope.index]}:{short(said)}", ""
             for at, arg in enumerate([*call[2], *(value for _, value in call[3])]):
                 if arg is not None and arg[0] in ("name", "attr"):
-                    yield "passed", arg[-1], f"{at} {content}"
+                    yield "passed", arg[-1], f"{at} {said}"
         for base, name, value in scope.sets:
             yield "set", name, repr(self._plain((base, value)))
             yield from _made(name, value)
@@ -115,19 +114,7 @@ class Version:
         return {"parent": parent} | {name: self._plain(getattr(scope, name)) for name in names}
 
     def _plain(self, value: Any) -> Any:
-        if isinstance(value, tuple):
-            if len(value) == _CALL_LENGTH and value[0] == "call":
-                value = value[:-1]
-            elif len(value) > 1 and value[0] in _OF_SCOPE and isinstance(value[1], int):
-                value = (value[0], self._keys[value[1]], *value[2:])
-            return tuple(self._plain(part) for part in value)
-        if isinstance(value, list):
-            return [self._plain(part) for part in value]
-        if isinstance(value, dict):
-            return {key: self._plain(part) for key, part in value.items()}
-        if isinstance(value, Param):
-            return self._plain(dataclasses.astuple(value))
-        return value
+        return plain(value, self._keys)
 
 
 def _made(name: str, value: Expr | None) -> Iterator[tuple[str, str, str]]:

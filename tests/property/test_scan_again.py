@@ -1,6 +1,7 @@
 """A scan after edits gives exactly what a scan from scratch gives, whether the last result was kept or not."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from llmcost_analyzer.entries import Entry, Scan
 from llmcost_analyzer.facts import Expr
 from llmcost_analyzer.scanner import Options, scan
 from llmcost_analyzer.sites import Effects
+from llmcost_analyzer.solve import Solver
 from llmcost_analyzer.values import Ref
 
 PROJECT = {
@@ -63,6 +65,61 @@ def clip(value):
 
 names = [lambda x: x, clip]
 """,
+    "chain.py": """from langchain_core.prompts import ChatPromptTemplate
+from langchain_openai import ChatOpenAI
+from langgraph.graph import StateGraph
+from llm import ask
+
+
+def made(name):
+    return ChatOpenAI(model=name)
+
+
+chain = ChatPromptTemplate.from_template('Translate the text into French: {text}') | made('gpt-4o')
+
+
+def node(state):
+    return ask(state)
+
+
+def build():
+    graph = StateGraph(dict)
+    graph.add_node('ask', node)
+    return graph.compile()
+
+
+def run(text):
+    return build().invoke(text)
+""",
+    "agent.py": """from chain import chain, made
+from llm import client
+
+
+class Agent:
+    def __init__(self, model, own=None):
+        self.model = model
+        self.own = own
+
+    def go(self, text):
+        return self.model.invoke({'text': text})
+
+    def say(self, text):
+        return self.own.responses.create(input=text)
+
+
+class Polite(Agent):
+    def say(self, text):
+        return super().say(f'Rewrite this politely, please: {text}')
+
+
+def agents():
+    return [Agent(chain, client), Polite(made('gpt-4o-mini'))]
+
+
+def start(text):
+    for agent in agents():
+        agent.say(agent.go(text))
+""",
 }
 LINES = (
     "# a comment",
@@ -90,6 +147,12 @@ LINES = (
     "client = OpenAI(timeout=3)",
     "from openai import OpenAI\nclient = OpenAI()\nclient.responses.create(input='x')",
     "def broken(:",
+    "def made(name):\n    return None",
+    "from chain import chain\n\n\ndef translated(text):\n    return chain.invoke(text)",
+    "def agents():\n    return []",
+    "from agent import agents\nfor agent in agents():\n    agent.go('x')",
+    "class Rude(Agent):\n    def say(self, text):\n        return self.own.embeddings.create(input=text)",
+    "graph = StateGraph(dict)\ngraph.add_node('clip', clip)\ngraph.compile().invoke({})",
     "hooks = {'ask': summarize}\ndef later(name):\n    return hooks[name]('x')",
 )
 
@@ -197,6 +260,42 @@ def test_a_name_of_one_file_leaves_the_same_name_elsewhere_alone(
     worked = noted_files(monkeypatch)
     assert plain(scan(tmp_path).entries) == plain(cold.entries)
     assert worked <= {"other.py"}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_values_of_the_last_scan_lead_to_the_map_of_a_cold_scan(tmp_path: Path, seed: int) -> None:
+    """The calls are all worked out again, from the values on the way to them that are kept."""
+    chance = random.Random(seed)
+    write(tmp_path, PROJECT)
+    scan(tmp_path)
+    for _ in range(5):
+        for path in sorted(tmp_path.rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            path.write_text(
+                edit(text, chance) if chance.random() < 0.2 else f"{text}\nprint({len(text)})\n", encoding="utf-8"
+            )
+        warm, cold = scan(tmp_path), scan(tmp_path, Options(cache=False))
+        assert whole(warm) == whole(cold)
+
+
+def test_a_value_is_taken_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, PROJECT)
+    scan(tmp_path)
+    path = tmp_path / "main.py"
+    path.write_text(f"from agent import agents\n{PROJECT['main.py']}\nagents()[0].go('x')\n", encoding="utf-8")
+    cold = scan(tmp_path, Options(cache=False))
+    asked: list[object] = []
+    ask = Solver.ask
+
+    def noted(solver: Solver, key: object, work: Callable[[], object], start: object = frozenset()) -> object:
+        asked.append(key)
+        return ask(solver, key, work, start)
+
+    monkeypatch.setattr(Solver, "ask", noted)
+    assert plain(scan(tmp_path).entries) == plain(cold.entries)
+    kinds = {key[0] for key in asked if isinstance(key, tuple)}
+    assert "global" in kinds
+    assert "returned" not in kinds
 
 
 def noted_files(monkeypatch: pytest.MonkeyPatch) -> set[str]:

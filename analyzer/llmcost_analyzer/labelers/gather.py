@@ -175,6 +175,7 @@ class Gatherer:
             scope = self._index.scope(value.ref)
             self.found.classes.append(words(scope.name))
             self.found.texts.append(scope.docstring)
-        elif isinstance(value, Sdk) and value.origin in self._evaluator.origins:
-            ref, made = self._evaluator.origins[value.origin]
-            self.gather(ref, made, depth + 1)
+        elif isinstance(value, Sdk):
+            made = self._evaluator.origins.made(value.origin)
+            if made is not None:
+                self.gather(*made, depth + 1)

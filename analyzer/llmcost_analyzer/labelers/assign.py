@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import astuple
 
 from llmcost_analyzer.callgraph import CallGraph, Node
@@ -30,13 +31,28 @@ def assign(
     reader = Reader(graph)
     out: dict[Ref, Choice] = {}
     used: dict[bytes, Choice] = {}
-    for ref in sorted(nodes, key=lambda r: (nodes[r].hops, r)):
-        node = nodes[ref]
-        evidence, callees = _evidence(graph, reader, node), _callee_labels(node, nodes, out)
+
+    def label(ref: Ref, callees: Mapping[str, float]) -> None:
+        evidence = _evidence(graph, reader, nodes[ref])
         key = _key(evidence, callees)
         choice = used[key] = known.get(key) or choose(evidence, callees)
         out[ref] = _declared(graph, ref) or choice
+
+    again: list[Ref] = []
+    for ref in sorted(nodes, key=lambda r: (nodes[r].hops, r)):
+        nearer = _nearer(ref, nodes)
+        callees = _callee_labels(nodes[ref], out, nearer)
+        label(ref, callees if nearer == nodes[ref].callees.keys() else {**callees, LATER: 0.0})
+        again += [ref] if nearer != nodes[ref].callees.keys() else []
+    for ref in again:
+        label(ref, _callee_labels(nodes[ref], out, nodes[ref].callees.keys() - {ref}))
     return out, used
+
+
+def _nearer(ref: Ref, nodes: Mapping[Ref, Node]) -> AbstractSet[Ref]:
+    """The callees that are nearer to a model, and so are labelled before."""
+    hops = max(nodes[ref].hops, 1)
+    return {callee for callee in nodes[ref].callees if callee in nodes and nodes[callee].hops < hops}
 
 
 def _evidence(graph: CallGraph, reader: Reader, node: Node) -> Evidence:
@@ -67,18 +83,15 @@ def _declared(graph: CallGraph, ref: Ref) -> Choice | None:
     return None
 
 
-def _callee_labels(node: Node, nodes: Mapping[Ref, Node], labels: Mapping[Ref, Choice]) -> dict[str, float]:
+def _callee_labels(node: Node, labels: Mapping[Ref, Choice], seen: AbstractSet[Ref]) -> dict[str, float]:
     """What the callees are for; a function of many different tasks runs a team of them.
 
     Callees that forward any prompt have no weight. What sends both texts and prompts on is as general as they are.
     """
     weights: dict[str, float] = defaultdict(float)
-    later = False
     for ref in node.callees:
-        choice = labels.get(ref)
-        if choice is None or nodes[ref].hops >= max(node.hops, 1):
-            later = True
-        elif choice.label != WRAPPER_LABEL:
+        choice = labels.get(ref) if ref in seen else None
+        if choice is not None and choice.label != WRAPPER_LABEL:
             weights[choice.label] = max(weights[choice.label], 2.5 * choice.confidence + 0.5)
     if len(weights) >= 3:
         weights = defaultdict(float, {label: weight * 0.5 for label, weight in weights.items()})
@@ -86,4 +99,4 @@ def _callee_labels(node: Node, nodes: Mapping[Ref, Node], labels: Mapping[Ref, C
     if any(ref in labels and labels[ref].label == WRAPPER_LABEL for ref in node.callees):
         weights = defaultdict(float) if weights.keys() == {"embedding"} else weights
         weights[WRAPPER_LABEL] = 0.0
-    return {**weights, LATER: 0.0} if later else dict(weights)
+    return dict(weights)

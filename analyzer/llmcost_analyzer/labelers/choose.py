@@ -87,6 +87,8 @@ _BY_OPERATION: Final[Mapping[str, tuple[tuple[str, float], ...]]] = {
     "agent": (("tool_use", 1.5), ("agent_orchestration", 1.0)),
     "memory": (("memory", 4.0),),
 }
+_AGENT: Final = re.compile(r"\bagent\b")
+_AGENT_PLACES: Final = (("function", 2.8), ("owner", 2.0), ("module", 0.6), ("handed", 0.8), ("callees", 0.5))
 _TOOLS: Final = ("passes tools", "handles tool calls")
 _TEAM_LIBRARIES: Final = frozenset({"crewai", "autogen", "camel-ai"})
 _PROVIDER: Final = re.compile(
@@ -122,7 +124,7 @@ _BY_VECTORS: Final = frozenset(
     }
 )
 """What a function can do that only embeds."""
-_MEDIA: Final = frozenset({"image_generation", "speech_synthesis", "transcription"})
+_MEDIA: Final = frozenset({"image_generation", "speech_synthesis", "transcription", "embedding"})
 _DOCUMENTS: Final = re.compile(r"\b(contexts?|docs|documents|chunks|passages|sources|search results|retrieved)\b")
 _QUESTION: Final = re.compile(r"\b(question|query|user input|user query|prompt)\b")
 _IMAGES: Final = re.compile(r"image_url|inline_data|data:image|input_image|image/(png|jpe?g)|from_bytes|base64")
@@ -235,6 +237,9 @@ def _signals(evidence: Evidence, scores: dict[str, _Score]) -> None:
         scores["tool_use"].add(0.5 if forwarded else 2.0, _TOOLS[0])
     if evidence.reads & {"tool_calls", "function_call", "function_calls", "bind_tools"}:
         scores["tool_use"].add(0.5 if forwarded else 2.5, _TOOLS[1])
+    for place, points in _AGENT_PLACES:
+        if _AGENT.search(getattr(evidence, place)):
+            scores["tool_use"].add(points, f"{_CALLED.get(place, place)} says 'agent'", firm=place not in _PASSED)
     if evidence.libraries & _TEAM_LIBRARIES:
         scores["agent_orchestration"].add(3.0, "runs a team of agents")
     if evidence.reads & {"chat_input", "chat_message"}:

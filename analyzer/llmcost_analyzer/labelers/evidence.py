@@ -16,6 +16,8 @@ from llmcost_analyzer.values import Ref
 _MOST_TEXT: Final = 6000
 _OWN_PROMPT: Final = (60, 160)
 """Characters of prompts, and of texts in the body, from which a function is taken to have a prompt of its own."""
+_NAME_LENGTH: Final = 12
+"""Characters of a key, a role or a mode; longer texts say something."""
 _GENERIC_METHODS: Final = frozenset(
     {
         "__call__",
@@ -52,14 +54,14 @@ class Evidence:
     Attributes:
         owner: the class around, else the function around.
         handed: names inside the call's arguments.
-        made: names of classes behind them (signatures, response models).
+        made: names of classes (signatures, response models) and of files of prompts behind them.
         prompts: texts that go to the model.
         loose: other texts of the body.
         keywords: names of the arguments of the calls that reach a model.
         reads: attributes that the body reads.
         forwards: a parameter carries what is sent.
         own_prompt: the function has text of its own to send.
-        texts: its body has texts of more than one word.
+        texts: its body has texts that are longer than a name.
     """
 
     function: str
@@ -174,5 +176,6 @@ def _fill(out: Evidence, found: Gathered, body: list[str]) -> None:
     out.prompts = "\n".join(prompts)[:_MOST_TEXT].lower()
     out.handed = " | ".join(dict.fromkeys(filter(_says_more, found.names)))
     out.made = " | ".join(dict.fromkeys(found.classes))
-    out.texts = any(" " in text.strip() for text in body)
-    out.own_prompt = len(out.prompts) >= _OWN_PROMPT[0] or sum(map(len, own)) > _OWN_PROMPT[1]
+    out.texts = any(len(text) > _NAME_LENGTH for text in body)
+    long = len(out.prompts) >= _OWN_PROMPT[0] or sum(map(len, own)) > _OWN_PROMPT[1]
+    out.own_prompt = long or found.from_file

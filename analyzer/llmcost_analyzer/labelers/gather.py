@@ -35,6 +35,7 @@ _SETTING: Final = re.compile(
     r"max_\w*tokens|proxies|proxy|env|environ|token|region\w*|cache\w*|callbacks?|logger)$"
 )
 """Names and keywords of arguments that say how to call a model, not what for."""
+_PROMPT_FILE: Final = re.compile(r"(?:[\w. -]+/)*(?P<name>[\w -]+)\.(?:ya?ml|txt|md|j2|jinja2?|prompt|mustache)")
 _ONE_WORD: Final = re.compile(r"[!-~]+")
 """An address, a path, the name of a model: no prompt, however long."""
 _DEPTH: Final = 5
@@ -68,15 +69,21 @@ def is_prose(text: str) -> bool:
 
 @dataclass(slots=True)
 class Gathered:
-    """What was found."""
+    """What was found; files of prompts are named like the classes of answers."""
 
     texts: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
+    from_file: bool = False
+    """Whether a prompt comes from a file."""
 
     def add_text(self, text: str) -> None:
-        """A prompt, or the name of something."""
-        if is_prose(text):
+        """A prompt, the file of one, or the name of something."""
+        file = _PROMPT_FILE.fullmatch(text)
+        if file:
+            self.classes.append(words(file["name"]))
+            self.from_file = True
+        elif is_prose(text):
             self.texts.append(text)
         elif len(text) < PROMPT_LENGTH and text not in _ROLES:
             self.names.append(words(text))

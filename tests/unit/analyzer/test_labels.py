@@ -302,3 +302,47 @@ def test_the_routes_of_a_web_server_route_no_request_to_a_model(tmp_path: Path) 
     code = "from app import generate\ndef stream(message):\n    yield generate(message.text)\n"
     entries = found(tmp_path, {"app.py": HEAD, "server/routes.py": code})
     assert entries["stream"].label != "routing"
+
+
+FARTHER = """
+class Pipeline:
+    def start(self, question):
+        self.remember(question)
+        return self.answer(question)
+    def remember(self, question):
+        return embed_text(question)
+    def answer(self, question):
+        return self.answer_from(question)
+    def answer_from(self, question):
+        return self.answer_now(question)
+    def answer_now(self, question):
+        return generate(f"Answer the question of the user in one sentence: {question}")
+"""
+
+
+def test_callees_that_are_farther_from_a_model_count_too(tmp_path: Path) -> None:
+    assert found(tmp_path, {"app.py": HEAD + FARTHER})["Pipeline.start"].label == "question_answering"
+
+
+PROMPT_FILE = """
+def from_text(text):
+    prompt = Path("prompts/sentiment_of_review.txt")
+    return generate(prompt.read_text() + text)
+"""
+
+
+def test_the_name_of_a_prompts_file_says_what_it_is_for(tmp_path: Path) -> None:
+    assert found(tmp_path, {"app.py": HEAD + PROMPT_FILE})["from_text"].label == "sentiment_analysis"
+
+
+AGENT = """
+from langchain.agents import create_react_agent
+class FundamentalsAnalyst:
+    def run(self, ticker, tools):
+        agent = create_react_agent(self.llm, tools)
+        return agent.invoke({"input": f"Analyse the fundamentals of {ticker} and give your findings"})
+"""
+
+
+def test_an_agent_is_for_what_its_class_is_named_after(tmp_path: Path) -> None:
+    assert found(tmp_path, {"app.py": AGENT})["FundamentalsAnalyst.run"].label == "analysis"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 from llmcost import semconv
 from llmcost.calls import Attribution, Call, Cost, Usage
 
-_MOST_KEPT: Final = 1024
 _USAGE_ATTRIBUTES: Final = (
     ("cache_read_tokens", semconv.CACHE_READ_TOKENS),
     ("cache_write_tokens", semconv.CACHE_WRITE_TOKENS),
@@ -19,39 +19,51 @@ _USAGE_ATTRIBUTES: Final = (
     ("image_input_tokens", semconv.IMAGE_INPUT_TOKENS),
     ("image_output_tokens", semconv.IMAGE_OUTPUT_TOKENS),
 )
+_DETAILS: Final = attrgetter(*(field for field, _ in _USAGE_ATTRIBUTES))
+_NO_DETAILS: Final = _DETAILS(Usage())
 
 
-_attributions: Final[dict[int, tuple[Attribution, dict[str, Any]]]] = {}
+def told_attributes(call: Call) -> dict[str, Any]:
+    """What calls of one kind have in common: who answered, how it ended, which price holds, and how far it is known.
 
-
-def end_attributes(call: Call) -> dict[str, Any]:
-    """What is known of a call when it has ended: what the answer told, and what it cost in USD.
-
-    The names are the conventions', OpenInference's and our own. No price means no ``llm.cost.*`` attribute at all; how
-    a call ended is said where it did not end well.
+    The names are the conventions' and our own.
     """
-    out: dict[str, Any] = {semconv.CALL_ID: call.id, semconv.CALL_TYPE: call.call_type}
-    _add_cost(out, call.cost)
-    _add_usage(out, call.usage)
+    cost = call.cost
+    out: dict[str, Any] = {semconv.CALL_TYPE: call.call_type, semconv.COST_STATUS: cost.status}
     if call.usage_estimated:
         out[semconv.USAGE_ESTIMATED] = True
-    if call.response_model is not None:
-        out[semconv.RESPONSE_MODEL] = call.response_model
-    if call.response_id is not None:
-        out[semconv.RESPONSE_ID] = call.response_id
-    if call.counted_by is not None:
-        out[semconv.COST_COUNTED_BY] = call.counted_by
     if call.finish_reasons:
         out[semconv.RESPONSE_FINISH_REASONS] = call.finish_reasons
-    if call.service_tier is not None:
-        out[semconv.RESPONSE_SERVICE_TIER] = call.service_tier
-    if call.run_id is not None:
-        out[semconv.RUN_ID] = call.run_id
+    for name, value in (
+        (semconv.RESPONSE_MODEL, call.response_model),
+        (semconv.RESPONSE_SERVICE_TIER, call.service_tier),
+        (semconv.RUN_ID, call.run_id),
+        (semconv.COST_COUNTED_BY, call.counted_by),
+        (semconv.COST_PRICE_KEY, cost.price_key),
+        (semconv.COST_PRICE_SOURCE, cost.price_source),
+        (semconv.COST_PRICE_DATE, cost.price_date),
+        (semconv.COST_NOTE, cost.note),
+    ):
+        if value is not None:
+            out[name] = value
+    return out
+
+
+def add_measured(out: dict[str, Any], call: Call) -> None:
+    """Add what is a call's own: its ids, what it used, and what it cost in USD under OpenInference's and our names.
+
+    No price means no ``llm.cost.*`` attribute at all; how a call ended is said where it did not end well.
+    """
+    out[semconv.CALL_ID] = call.id
+    if call.response_id is not None:
+        out[semconv.RESPONSE_ID] = call.response_id
+    if call.cost.total is not None:
+        _add_cost(out, call.cost)
+    _add_usage(out, call.usage)
     if call.stream and call.time_to_first_chunk is not None:
         out[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = call.time_to_first_chunk
     if call.outcome != "complete":
         _add_trouble(out, call)
-    return out
 
 
 def _add_usage(out: dict[str, Any], usage: Usage) -> None:
@@ -60,36 +72,26 @@ def _add_usage(out: dict[str, Any], usage: Usage) -> None:
         out[semconv.INPUT_TOKENS] = usage.input_tokens
     if usage.output_tokens is not None:
         out[semconv.OUTPUT_TOKENS] = usage.output_tokens
-    for field, attribute in _USAGE_ATTRIBUTES:
-        count = getattr(usage, field)
-        if count:
-            out[attribute] = count
+    counts = _DETAILS(usage)
+    if counts != _NO_DETAILS:
+        for (_, name), count in zip(_USAGE_ATTRIBUTES, counts, strict=True):
+            if count:
+                out[name] = count
 
 
 def _add_cost(out: dict[str, Any], cost: Cost) -> None:
-    """Cost in USD under OpenInference's and our names."""
-    out[semconv.COST_STATUS] = cost.status
-    if cost.total is not None:
-        out[semconv.COST_TOTAL] = cost.total
-        out[semconv.COST_PROMPT] = cost.prompt or 0.0
-        out[semconv.COST_COMPLETION] = cost.completion or 0.0
-        if cost.fees:
-            out[semconv.COST_FEES] = cost.fees
-        # A single class of tokens is the whole of its side, which is said already.
-        if len(cost.prompt_details) > 1:
-            for kind, amount in cost.prompt_details.items():
-                out[semconv.COST_PROMPT_DETAILS + kind] = amount
-        if len(cost.completion_details) > 1:
-            for kind, amount in cost.completion_details.items():
-                out[semconv.COST_COMPLETION_DETAILS + kind] = amount
-    if cost.price_key is not None:
-        out[semconv.COST_PRICE_KEY] = cost.price_key
-    if cost.price_source is not None:
-        out[semconv.COST_PRICE_SOURCE] = cost.price_source
-    if cost.price_date is not None:
-        out[semconv.COST_PRICE_DATE] = cost.price_date
-    if cost.note is not None:
-        out[semconv.COST_NOTE] = cost.note
+    out[semconv.COST_TOTAL] = cost.total
+    out[semconv.COST_PROMPT] = cost.prompt or 0.0
+    out[semconv.COST_COMPLETION] = cost.completion or 0.0
+    if cost.fees:
+        out[semconv.COST_FEES] = cost.fees
+    # A single class of tokens is the whole of its side, which is said already.
+    if len(cost.prompt_details) > 1:
+        for kind, amount in cost.prompt_details.items():
+            out[semconv.COST_PROMPT_DETAILS + kind] = amount
+    if len(cost.completion_details) > 1:
+        for kind, amount in cost.completion_details.items():
+            out[semconv.COST_COMPLETION_DETAILS + kind] = amount
 
 
 def _add_trouble(out: dict[str, Any], call: Call) -> None:
@@ -103,20 +105,8 @@ def _add_trouble(out: dict[str, Any], call: Call) -> None:
         out[semconv.ERROR_CODE] = call.error_code
 
 
-def attribution_attributes(attribution: Attribution) -> Mapping[str, Any]:
-    """Label, call site and context under their names. Kept by record, since the next call from the same place under
-    the same context has the same record."""
-    known = _attributions.get(id(attribution))
-    if known is not None and known[0] is attribution:
-        return known[1]
-    made = _attribution_attributes(attribution)
-    if len(_attributions) >= _MOST_KEPT:
-        _attributions.clear()
-    _attributions[id(attribution)] = attribution, made
-    return made
-
-
-def _attribution_attributes(attribution: Attribution) -> dict[str, Any]:
+def attribution_attributes(attribution: Attribution) -> dict[str, Any]:
+    """Label, call site and context under their names."""
     out: dict[str, Any] = {
         semconv.SEMANTIC_LABEL: attribution.label,
         semconv.SEMANTIC_LABEL_SOURCE: attribution.label_source,

@@ -216,9 +216,6 @@ class Call:
     server_address: str | None = None
     server_port: int | None = None
     attempts: int = 1
-    requested_model: str | None = None
-    budget_action: str = "allow"
-    budget_name: str | None = None
     run_id: str | None = None
     adopted: bool = False
     metered: bool = False
@@ -227,6 +224,9 @@ class Call:
     span_id: str | None = None
     counted_by: str | None = None
     parts: tuple[BilledPart, ...] = ()
+    budget_action: str = "allow"
+    budget_name: str | None = None
+    requested_model: str | None = None
     quotes: Mapping[str, Quoted] = field(default_factory=dict)
     prompt_hash: str | None = None
     budget_wait: float = 0.0

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 
@@ -22,11 +21,6 @@ _SUPPRESSED: Final = (
 )
 LABEL: Final = "llmcost.inside-a-call"
 """The context key that is set while a request is below the client: the label of the call."""
-
-
-def inside_a_call() -> bool:
-    """Whether this code runs below a hooked client: nested clients are one call."""
-    return LABEL in otel_context.get_current()
 
 
 def adoptable(span: trace.Span) -> bool:
@@ -50,7 +44,7 @@ def adoptable(span: trace.Span) -> bool:
 
 def may_create_span(context: Context) -> bool:
     """False where the program has switched instrumentation off in this context; calls are still counted."""
-    return not any(map(context.get, _SUPPRESSED))
+    return not context or not any(map(context.get, _SUPPRESSED))
 
 
 _WITHOUT_METRICS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -81,6 +81,13 @@ class SpanSum:
     cost: float | None = None
 
 
+class Attribute(Protocol):
+    """Says which part of the program a call belongs to."""
+
+    def __call__(self, frame: FrameType | None, context: Context | None = None, /) -> Attribution:
+        """From a stack frame, and the OTel context of the call (by default the current one), to its attribution."""
+
+
 def _unnoticed(host: str) -> None:
     """Nobody asks for requests that could not be read."""
 
@@ -103,7 +110,7 @@ class Engine:
 
     registry: Registry
     prices: PriceBook
-    attribute: Callable[[FrameType], Attribution]
+    attribute: Attribute
     observe: Callable[[Call, Context | None], None]
     tracer: Callable[[], trace.Tracer]
     unseen: Callable[[str], None] = _unnoticed

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final, TypeVar
 
+from opentelemetry.context import get_current
+
 from llmcost.exchange.adapter import ClientAdapter
-from llmcost.exchange.adopt import inside_a_call
+from llmcost.exchange.adopt import LABEL
 from llmcost.exchange.asking import Asking
 from llmcost.exchange.engine import Engine
 from llmcost.exchange.guard import guard
@@ -23,6 +25,7 @@ from llmcost.exchange.reading import Reading
 from llmcost.exchange.started import Started
 from llmcost.exchange.watched import WatchedCall
 from llmcost.providers import Endpoint, RequestFacts
+from llmcost.records import make_tuple
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -40,9 +43,12 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
             engine.drain()
         method, host, port, path = adapter.target(request)
         endpoint = engine.registry.endpoint(method, host, port, path)
-        if endpoint is None or inside_a_call():
-            if endpoint is None and engine.registry.unseen(method, host, path):
+        if endpoint is None:
+            if engine.registry.unseen(method, host, path):
                 engine.unseen(host)
+            return None
+        context = get_current()
+        if LABEL in context:  # nested clients are one call
             return None
         if endpoint.poll:
             return _poll(engine, endpoint, adapter, request) if engine.background else None
@@ -51,8 +57,11 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
             if engine.registry.unseen(method, host, path):
                 engine.unseen(host)
             return None
-        clock, attribution = engine.clock, engine.attribute(sys._getframe(2))
-        started = Started(endpoint, facts, host, port, attribution, clock.now_ns(), clock.monotonic(), None, watch)
+        clock, attribution = engine.clock, engine.attribute(sys._getframe(2), context)
+        at_ns, at = clock.now_ns(), clock.monotonic()
+        started = make_tuple(
+            Started, (endpoint, facts, host, port, attribution, context, at_ns, at, None, watch)
+        )
         if engine.gate is not None and engine.options.counted_by(host, port) is None:
             sending, budgeted = _with_budgets()
             return budgeted(sending(engine, engine.gate, adapter, request), started, _opened)  # type: ignore[no-any-return]

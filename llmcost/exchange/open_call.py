@@ -21,6 +21,7 @@ from llmcost.exchange.started import Ended, Started
 from llmcost.exchange.wire import decoder
 from llmcost.providers import ResponseFacts
 from llmcost.providers.responses import usual
+from llmcost.records import make_tuple
 
 if TYPE_CHECKING:
     from llmcost.exchange.held import Held
@@ -60,7 +61,7 @@ class OpenCall:
     def enter(self) -> Token[Context]:
         """Make the call's span current and mark the context, around the inner send only."""
         return otel_context.attach(
-            self.span.context(self.started.attribution.label, suppress_http=self.engine.options.suppress_http_spans)
+            self.span.context(self.started, suppress_http=self.engine.options.suppress_http_spans)
         )
 
     def leave(self, token: Token[Context]) -> None:
@@ -155,8 +156,9 @@ class OpenCall:
         reading, now = self.reading, self.engine.clock.monotonic()
         if reading is None:
             return Ended(self.started, by, now, self.status, error)
-        return Ended(
-            self.started, by, now, self.status, error, self.first_chunk, reading.chunks, reading.output_characters
+        measure = reading.output_characters
+        return make_tuple(
+            Ended, (self.started, by, now, self.status, error, self.first_chunk, reading.chunks, measure)
         )
 
     def _settle(self, held: Held, call: Call, ended: Ended) -> None:

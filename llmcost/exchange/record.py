@@ -8,18 +8,17 @@ from typing import Final
 from llmcost.calls import COUNTED_ELSEWHERE, NO_USAGE, NOT_BILLED, BilledPart, Call, Cost, Outcome, Usage, make_call
 from llmcost.errors import PriceMapError
 from llmcost.exchange.engine import Engine
-from llmcost.exchange.said import Said
 from llmcost.exchange.spans import CallSpan
 from llmcost.exchange.started import Ended, Started
 from llmcost.pricing import PriceRequest, billed_tier
 from llmcost.providers import ResponseFacts
+from llmcost.records import make_tuple
 
 _NEVER_SENT: Final = frozenset(
     {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL", "ProxyError"}
 )
 """Exceptions of the httpx family that are raised before a request has left the machine."""
 
-_UNASKED: Final = Said()
 _RUNNING: Final = frozenset({"queued", "in_progress"})
 _ZEROS: Final = (Usage(0, 0), Usage(0))
 """What some hosts state that count nothing. It is no usage: an answer of no tokens at all does not exist."""
@@ -33,49 +32,42 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
     estimated = usage is not facts.usage and usage is not NO_USAGE
     started = ended.started
     request, held = started.request, started.held
-    said = _UNASKED if held is None else held.said()
-    return make_call(
-        id=engine.new_id(started.at_ns) if held is None else held.call_id,
-        started_ns=started.at_ns,
-        duration=ended.at - started.at,
-        operation=started.endpoint.operation,
-        provider=started.endpoint.provider,
-        request_model=request.model,
-        usage=usage,
-        cost=cost,
-        attribution=started.attribution,
-        outcome=outcome,
-        response_model=facts.model,
-        response_id=facts.id,
-        finish_reasons=facts.finish_reasons,
-        stream=request.stream,
-        chunks=ended.chunks,
-        time_to_first_chunk=ended.first_chunk - started.at if ended.first_chunk is not None else None,
-        status_code=ended.status,
-        error_type=facts.error_type or _error_type(ended),
-        error_code=facts.error_code,
-        service_tier=facts.service_tier,
-        requested_service_tier=request.service_tier,
-        region=request.region,
-        max_tokens=request.max_tokens,
-        server_address=started.host,
-        server_port=started.port,
-        attempts=span.attempts,
-        adopted=not span.own,
-        metered=span.metered,
-        usage_estimated=estimated,
-        run_id=engine.options.run_id,
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        counted_by=_counted_by(engine, started) if cost is COUNTED_ELSEWHERE else None,
-        parts=parts,
-        budget_action=said.budget_action,
-        budget_name=said.budget_name,
-        requested_model=said.requested_model,
-        quotes=said.quotes,
-        prompt_hash=said.prompt_hash,
-        budget_wait=said.budget_wait,
+    values = (  # in the order of the record's fields: to match names takes longer than all else here
+        engine.new_id(started.at_ns) if held is None else held.call_id,
+        started.at_ns,
+        ended.at - started.at,
+        started.endpoint.operation,
+        started.endpoint.provider,
+        request.model,
+        usage,
+        cost,
+        started.attribution,
+        outcome,
+        facts.model,
+        facts.id,
+        facts.finish_reasons,
+        request.stream,
+        ended.chunks,
+        ended.first_chunk - started.at if ended.first_chunk is not None else None,
+        ended.status,
+        facts.error_type or _error_type(ended),
+        facts.error_code,
+        facts.service_tier,
+        request.service_tier,
+        request.region,
+        request.max_tokens,
+        started.host,
+        started.port,
+        span.attempts,
+        engine.options.run_id,
+        not span.own,
+        span.metered,
+        estimated,
+        *span.ids(),
+        _counted_by(engine, started) if cost is COUNTED_ELSEWHERE else None,
+        parts,
     )
+    return make_call(*values) if held is None else make_call(*values, *held.said())
 
 
 def in_background(facts: ResponseFacts) -> bool:
@@ -143,7 +135,7 @@ def _money(
         return usage or NO_USAGE, COUNTED_ELSEWHERE, ()
     if usage is None and facts.status in _RUNNING:
         return NO_USAGE, Cost("partial", note="runs in the background; a poll will bring its usage"), ()
-    if usage is not None and not usage.total_tokens and usage in _ZEROS and outcome not in _CUT:
+    if usage is not None and not (usage.input_tokens or usage.output_tokens) and usage in _ZEROS and outcome not in _CUT:
         return usage, Cost("unpriced", note="the response states no tokens at all"), ()
     estimated = usage is None
     request = started.request
@@ -184,13 +176,8 @@ def _priced(
 ) -> tuple[Cost, tuple[BilledPart, ...]]:
     """The cost of a response; where it billed further models, the sum with their parts."""
     asked = started.request
-    request = PriceRequest(
-        started.endpoint.provider,
-        facts.model,
-        asked.model,
-        billed_tier(facts.service_tier, asked.service_tier),
-        asked.region,
-    )
+    tier = billed_tier(facts.service_tier, asked.service_tier)
+    request = make_tuple(PriceRequest, (started.endpoint.provider, facts.model, asked.model, tier, asked.region))
     price, at = engine.prices.price_call, started.at_ns / 1e9
     if not facts.parts:
         return price(request, usage, facts.provider_cost, at), ()

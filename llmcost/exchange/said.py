@@ -9,7 +9,8 @@ from llmcost.calls import Quoted
 
 
 class Said(NamedTuple):
-    """What budgets said to a call, and what they were told; see :class:`llmcost.calls.Call`."""
+    """What budgets said to a call, and what they were told: the last fields of a :class:`llmcost.calls.Call`, in their
+    order."""
 
     budget_action: str = "allow"
     budget_name: str | None = None

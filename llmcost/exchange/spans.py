@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, Context
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from llmcost import semconv
-from llmcost.attributes import attribution_attributes, end_attributes
 from llmcost.calls import Call
 from llmcost.exchange import adopt
 from llmcost.exchange.adopt import LABEL
 from llmcost.exchange.engine import Engine, SpanSum
 from llmcost.exchange.profiles import profile_attributes
+from llmcost.exchange.span_attributes import at_end, for_samplers
 from llmcost.exchange.started import Started
 
 
@@ -28,46 +27,49 @@ class CallSpan:
     lacks is added while it is open. ``metered`` says that its owner records the conventions' metrics too.
     """
 
-    __slots__ = ("_around", "_running", "_span", "attempts", "metered", "own", "recording", "span_id", "trace_id")
+    __slots__ = ("_around", "_running", "_span", "attempts", "metered", "own", "recording")
 
     def __init__(self, span: trace.Span, running: SpanSum | None = None) -> None:
         self._span = span
-        self.own = running is None
         self._running = running
-        self.recording = span.is_recording()
-        self.attempts = 1
-        context = span.get_span_context()
-        self.trace_id = f"{context.trace_id:032x}" if context.is_valid else None
-        self.span_id = f"{context.span_id:016x}" if context.is_valid else None
         self._around: Context | None = None
-        self.metered = running is not None and adopt.records_metrics(span)
-        if running is not None:
+        self.recording = span.is_recording()
+        if running is None:
+            self.own, self.metered, self.attempts = True, False, 1
+        else:
             running.attempts += 1
-            self.attempts = running.attempts
+            self.own, self.metered, self.attempts = False, adopt.records_metrics(span), running.attempts
 
     @classmethod
     def of(cls, engine: Engine, started: Started) -> CallSpan:
         """Adopt the current span where it stands for this call, else start one, unless spans are suppressed."""
-        context = otel_context.get_current()
-        current = trace.get_current_span(context)
-        if adopt.adoptable(current):
-            return cls(current, engine.sum_of(current.get_span_context().span_id))
+        context = started.context
+        if _SPAN_KEY in context:
+            current = trace.get_current_span(context)
+            if adopt.adoptable(current):
+                return cls(current, engine.sum_of(current.get_span_context().span_id))
         if not adopt.may_create_span(context):
             return cls(trace.INVALID_SPAN)
         model, operation = started.request.model, started.endpoint.operation
         name = f"{operation} {model}" if model else operation
-        return cls(engine.tracer().start_span(name, context, SpanKind.CLIENT, _for_samplers(started)))
+        return cls(engine.tracer().start_span(name, context, SpanKind.CLIENT, for_samplers(started)))
 
-    def context(self, label: str, *, suppress_http: bool) -> Context:
+    def ids(self) -> tuple[str | None, str | None]:
+        """Trace id and span id in hex, where the span has any."""
+        context = self._span.get_span_context()
+        if not context.is_valid:
+            return None, None
+        return f"{context.trace_id:032x}", f"{context.span_id:016x}"
+
+    def context(self, started: Started, *, suppress_http: bool) -> Context:
         """The context in which the request is sent: marked as inside a call, this span is current, and the network leg
         may be silenced."""
-        values: dict[str, object] = {**otel_context.get_current(), LABEL: label}
+        values: dict[str, object] = {**started.context, LABEL: started.attribution.label}
         if suppress_http:
             values[_SUPPRESS_HTTP_INSTRUMENTATION_KEY] = True
         if self.own and self.recording:
-            self._around = trace.set_span_in_context(self._span, Context(values))
-        else:
-            self._around = Context(values)
+            values[_SPAN_KEY] = self._span
+        self._around = Context(values)
         return self._around
 
     def exemplar_context(self) -> Context | None:
@@ -80,8 +82,7 @@ class CallSpan:
         """Put the record on the span. Everything must be there before it ends: processors can't add to it."""
         if not self.recording:
             return
-        attributes = _at_start(started)
-        attributes.update(end_attributes(call))
+        attributes = at_end(started, call)
         if profiles:
             attributes.update(profile_attributes(call, profiles))
         if self._running is None:
@@ -89,7 +90,7 @@ class CallSpan:
             if call.error_type is not None:
                 self._span.set_status(Status(StatusCode.ERROR, call.error_type))
             return
-        attributes.update(_for_samplers(started))
+        attributes.update(for_samplers(started))
         attributes[semconv.ATTEMPTS] = call.attempts
         _add_up(self._running, call, attributes)
         self._span.set_attributes(adopt.absent_from(self._span, attributes))
@@ -118,6 +119,9 @@ def _add_up(running: SpanSum, call: Call, attributes: dict[str, Any]) -> None:
         attributes[semconv.COST_TOTAL] = running.cost
 
 
+_SPAN_KEY: Final = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
+"""Where a context holds its span."""
+
 _DIRECT: Final = {"_dict", "_lock"} <= set(dir(BoundedAttributes()))
 """Whether the SDK's attributes are kept as they were in the releases that :func:`write` knows."""
 
@@ -139,37 +143,3 @@ def write(span: trace.Span, attributes: dict[str, Any]) -> None:
         return
     with bounded._lock:  # noqa: SLF001
         bounded._dict.update(attributes)  # noqa: SLF001
-
-
-def _for_samplers(started: Started) -> dict[str, Any]:
-    """What is there when the span is made, as the conventions ask for the sake of samplers."""
-    attributes: dict[str, Any] = {
-        semconv.OPERATION_NAME: started.endpoint.operation,
-        semconv.PROVIDER_NAME: started.endpoint.provider,
-        semconv.SERVER_ADDRESS: started.host,
-        semconv.SEMANTIC_LABEL: started.attribution.label,
-    }
-    if started.port is not None:
-        attributes[semconv.SERVER_PORT] = started.port
-    if started.request.model is not None:
-        attributes[semconv.REQUEST_MODEL] = started.request.model
-    return attributes
-
-
-def _at_start(started: Started) -> dict[str, Any]:
-    """What else is known before the answer: call site, context, what was asked for."""
-    request = started.request
-    attributes = dict(attribution_attributes(started.attribution))
-    if started.held is not None:
-        attributes.update(started.held.attributes())
-    if request.stream:
-        attributes[semconv.REQUEST_STREAM] = True
-    if request.max_tokens is not None:
-        attributes[semconv.REQUEST_MAX_TOKENS] = request.max_tokens
-    if request.temperature is not None:
-        attributes[semconv.REQUEST_TEMPERATURE] = request.temperature
-    if request.top_p is not None:
-        attributes[semconv.REQUEST_TOP_P] = request.top_p
-    if request.service_tier is not None:
-        attributes[semconv.REQUEST_SERVICE_TIER] = request.service_tier
-    return attributes

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from opentelemetry.context import Context
+
 from llmcost.calls import Attribution
 from llmcost.providers import Endpoint, RequestFacts
 from llmcost.records import make_tuple
@@ -15,14 +17,16 @@ if TYPE_CHECKING:
 
 
 class Started(NamedTuple):
-    """A call that is about to be sent. ``at_ns`` is Unix time in nanoseconds, ``at`` monotonic seconds; ``held`` is
-    what budgets said to it, where there are any; ``watch`` measures llmcost itself, in a few calls."""
+    """A call that is about to be sent. ``context`` is the OTel context of the code that sends it, ``at_ns`` is Unix time
+    in nanoseconds, ``at`` monotonic seconds; ``held`` is what budgets said to it, where there are any; ``watch`` measures
+    llmcost itself, in a few calls."""
 
     endpoint: Endpoint
     request: RequestFacts
     host: str
     port: int | None
     attribution: Attribution
+    context: Context
     at_ns: int
     at: float
     held: Held | None = None
@@ -30,7 +34,7 @@ class Started(NamedTuple):
 
     def admitted(self, held: Held, at: float) -> Started:
         """The same call after budgets were asked, at monotonic second ``at``."""
-        return make_tuple(Started, (*self[:6], at, held, self[8]))
+        return make_tuple(Started, (*self[:7], at, held, self[9]))
 
 
 class Ended(NamedTuple):

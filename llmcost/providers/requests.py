@@ -9,6 +9,7 @@ from llmcost.providers import paths, scan
 from llmcost.providers.descriptor import Shape
 from llmcost.providers.facts import RequestFacts, model_name
 from llmcost.providers.usual import Fact
+from llmcost.records import make_tuple
 
 _FORM_FIELD: Final = 2_000
 
@@ -31,7 +32,7 @@ def read(shape: Shape, route: Mapping[str, str], body: bytes, *, form: bool, cer
     if asked is None:
         asked = RequestFacts(**_facts(shape, _form(shape, body) if form else _document(shape, body)))[:-2]
     model = model_name(asked[0] or route.get("model"))
-    return RequestFacts._make((model, *asked[1:], route.get("region"), body))
+    return make_tuple(RequestFacts, (model, *asked[1:], route.get("region"), body))
 
 
 def _facts(shape: Shape, document: Mapping[str, Any]) -> dict[str, Any]:

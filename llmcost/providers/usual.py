@@ -16,6 +16,7 @@ from llmcost.providers.facts import RequestFacts, ResponseFacts, model_name
 from llmcost.providers.functions import PLAIN
 from llmcost.providers.leaves import EACH, NEVER, Leaf, LeafType, Leaves
 from llmcost.providers.paths import Path
+from llmcost.records import make_tuple
 
 LARGEST: Final = 8_000
 """Larger texts, in bytes, are looked through for a few members (see :mod:`llmcost.providers.scan`)."""
@@ -119,7 +120,11 @@ class UsualAnswer:
         if counts[0] is None and not any(counts):
             return None
         finishes = (reasons,) if reasons is not None else ()
-        return ResponseFacts(model_name(model), id_, finishes, make_usage(*counts), None, (), tier, status, ended=True)
+        usage = make_usage(*counts)
+        return make_tuple(
+            ResponseFacts,
+            (model_name(model), id_, finishes, usage, None, (), tier, status, None, None, None, 0, True),
+        )
 
 
 def _usage_up_to(names: Iterable[str]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from opentelemetry.context import Context
+
 from llmcost import semconv
 from llmcost.calls import Attribution, CallSite, LabelSource
 from llmcost.sections.call_site import CallSites, Found, Place
@@ -54,8 +56,8 @@ class Sections:
             self._use(latest)
         return latest
 
-    def attribute(self, frame: FrameType | None) -> Attribution:
-        """Attribute a call that is made in ``frame`` or in what it calls.
+    def attribute(self, frame: FrameType | None, context: Context | None = None) -> Attribution:
+        """Attribute a call that is made in ``frame`` or in what it calls, under an OTel context.
 
         Precedence: :class:`llmcost.label`, the nearest mapped function on the stack, the label in the OTel context,
         the default label, ``untracked``. The site is the nearest frame of the program, mapped or not. The record is
@@ -64,13 +66,13 @@ class Sections:
         if self._clock() >= self._watched.due:
             self.semantic_map()
         found = place, at, mapped = self._find(frame)
-        scope = current(frame)
+        scope = current(frame, context)
         key = (place or self, 0 if at is None else at.f_lasti, mapped)
         known = scope.attributions.get(key)
         if known is None:
             if self._watched.current is not self._used:  # the walk met a package that carries a map
                 self._use(self._watched.current)
-                return self.attribute(frame)
+                return self.attribute(frame, context)
             known = self._compose(scope, found)
             if len(scope.attributions) >= _LIMIT:
                 scope.attributions.clear()

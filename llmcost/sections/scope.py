@@ -122,13 +122,14 @@ _in_generators: Final[dict[int, weakref.ref[HeldScope]]] = {}
 """Records set inside generators that have not left them, by the ``id`` of the generator's frame."""
 
 
-def current(frame: FrameType | None = None) -> Scope:
-    """The record that applies to code that runs in ``frame`` (by default the caller).
+def current(frame: FrameType | None = None, context: Context | None = None) -> Scope:
+    """The record that applies to code that runs in ``frame`` (by default the caller) under an OTel context (by default
+    the current one).
 
     A generator may be driven step by step in other contexts than the one it began in (a streamed web response), so a
     record set inside a generator is found by its frame on the stack, and left aside where that frame is not.
     """
-    scope: Scope = get_current().get(KEY, ROOT)  # type: ignore[assignment]
+    scope: Scope = (get_current() if context is None else context).get(KEY, ROOT)  # type: ignore[assignment]
     if not _in_generators and scope.generating is None:
         return scope
     return _among_generators(scope, frame or sys._getframe(1))

@@ -79,12 +79,13 @@ class OpenCall:
 
     def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """The response is here, its body whole and decoded."""
-        shape, request = self.started.endpoint.shape, self.started.request
+        endpoint, request, *_ = self.started
+        shape = endpoint.shape
         facts = usual(shape, body, request) if status < _REFUSED and not request.stream else None
         if facts is not None:
             self.status, self.reading = status, UsualReading(shape, facts, body)
             return
-        reading = self.reading = Reading(self.started.endpoint, request, status, headers)
+        reading = self.reading = Reading(endpoint, request, status, headers)
         self.status = status
         reading.whole(body)
 
@@ -108,8 +109,9 @@ class OpenCall:
             reading.feed(chunk if self._decode is None else self._decode(chunk))
             if self.first_chunk is None and reading.chunks:
                 self.first_chunk = self.engine.clock.monotonic()
-            if self.started.held is not None:
-                self.started.held.alive(self.engine.clock.monotonic())
+            held = self.started.held
+            if held is not None:
+                held.alive(self.engine.clock.monotonic())
         if self.hidden is not None:
             chunk = self.hidden.feed(chunk)
         if reading.done:
@@ -126,28 +128,31 @@ class OpenCall:
             self._open.pop()
         except IndexError:
             return
-        self.engine.open_streams.pop(id(self), None)
+        engine, started, span = self.engine, self.started, self.span
+        engine.open_streams.pop(id(self), None)
         call: Call | None = None
+        held, waits = started.held, False
         with _FINISH:
             facts = self.reading.facts() if self.reading is not None else _NO_FACTS
+            waits = record.in_background(facts)
             ended = self._ended(outcome, error)
-            call = record.build(self.engine, ended, facts, self.span)
-            if self.started.held is not None and not record.in_background(facts):
-                self._settle(self.started.held, call, ended)
-            self.span.write(self.started, call, self.engine.options.profiles)
-            if self.engine.events is not None:
-                for name, attributes in self.engine.events(call):
-                    self.span.event(name, attributes)
-            if self.engine.options.capture_content != "NO_CONTENT":
+            call = record.build(engine, ended, facts, span)
+            if held is not None and not waits:
+                self._settle(held, call, ended)
+            span.write(started, call, engine.options.profiles)
+            if engine.events is not None:
+                for name, attributes in engine.events(call):
+                    span.event(name, attributes)
+            if engine.options.capture_content != "NO_CONTENT":
                 self._capture()
-        if call is None and self.started.held is not None:
+        if call is None and held is not None:
             with _SETTLE:
-                self.started.held.give_up()
+                held.give_up()
         with _END_SPAN:
-            self.span.end()
+            span.end()
         if call is not None:
             with _OBSERVE:
-                if record.in_background(facts):
+                if waits:
                     self._wait(call, ended)
                 else:
                     self._show(call)

@@ -30,34 +30,34 @@ def build(engine: Engine, ended: Ended, facts: ResponseFacts, span: CallSpan) ->
     outcome = _outcome(ended, facts)
     usage, cost, parts = _money(engine, ended, facts, outcome)
     estimated = usage is not facts.usage and usage is not NO_USAGE
-    started = ended.started
-    request, held = started.request, started.held
+    started, _, at, status, _, first_chunk, chunks, _ = ended
+    endpoint, request, host, port, attribution, _, began_ns, began, held, _ = started
     values = (  # in the order of the record's fields: to match names takes longer than all else here
-        engine.new_id(started.at_ns) if held is None else held.call_id,
-        started.at_ns,
-        ended.at - started.at,
-        started.endpoint.operation,
-        started.endpoint.provider,
+        engine.new_id(began_ns) if held is None else held.call_id,
+        began_ns,
+        at - began,
+        endpoint.operation,
+        endpoint.provider,
         request.model,
         usage,
         cost,
-        started.attribution,
+        attribution,
         outcome,
         facts.model,
         facts.id,
         facts.finish_reasons,
         request.stream,
-        ended.chunks,
-        ended.first_chunk - started.at if ended.first_chunk is not None else None,
-        ended.status,
+        chunks,
+        first_chunk - began if first_chunk is not None else None,
+        status,
         facts.error_type or _error_type(ended),
         facts.error_code,
         facts.service_tier,
         request.service_tier,
         request.region,
         request.max_tokens,
-        started.host,
-        started.port,
+        host,
+        port,
         span.attempts,
         engine.options.run_id,
         not span.own,
@@ -114,23 +114,22 @@ def _outcome(ended: Ended, facts: ResponseFacts) -> Outcome:
 
 
 def _error_type(ended: Ended) -> str | None:
-    if ended.error is not None:
-        kind = type(ended.error)
+    _, _, _, status, error, *_ = ended
+    if error is not None:
+        kind = type(error)
         return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    if ended.status is not None and ended.status >= 400:
-        return str(ended.status)
-    return None
+    return str(status) if status is not None and status >= 400 else None
 
 
 def _money(
     engine: Engine, ended: Ended, facts: ResponseFacts, outcome: Outcome
 ) -> tuple[Usage, Cost, tuple[BilledPart, ...]]:
     usage = facts.usage
+    started, _, _, status, _, _, _, measure = ended
     if not _billed(ended, facts):
         return usage or NO_USAGE, NOT_BILLED, ()
-    if ended.status is None:
+    if status is None:
         return NO_USAGE, Cost("partial", note="sent, but no answer came"), ()
-    started = ended.started
     if _counted_by(engine, started) is not None:
         return usage or NO_USAGE, COUNTED_ELSEWHERE, ()
     if usage is None and facts.status in _RUNNING:
@@ -141,8 +140,8 @@ def _money(
     request = started.request
     if usage is None or outcome in _CUT:
         usage = engine.rates.estimate(request, facts)
-    elif outcome == "complete" and ended.measure is not None:
-        engine.rates.learn(request, facts, ended.measure)
+    elif outcome == "complete" and measure is not None:
+        engine.rates.learn(request, facts, measure)
     if usage is None and facts.provider_cost is None:
         return NO_USAGE, _without_usage(outcome), ()
     try:
@@ -158,9 +157,10 @@ def _counted_by(engine: Engine, started: Started) -> str | None:
 
 def _billed(ended: Ended, facts: ResponseFacts) -> bool:
     """Whether money was spent: not for refused or failed requests, nor for those that never left the machine."""
-    if ended.status is None:
+    status = ended.status
+    if status is None:
         return was_sent(ended)
-    if ended.status >= 400:
+    if status >= 400:
         return False
     return not (facts.error_type and facts.usage is None and not facts.output_characters)
 

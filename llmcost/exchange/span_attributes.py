@@ -23,16 +23,17 @@ _ASKED: Final = slice(1, 7)
 
 def for_samplers(started: Started) -> dict[str, Any]:
     """What is there when the span is made, as the conventions ask for the sake of samplers."""
+    endpoint, (model, *_), host, port, attribution, *_ = started
     attributes: dict[str, Any] = {
-        semconv.OPERATION_NAME: started.endpoint.operation,
-        semconv.PROVIDER_NAME: started.endpoint.provider,
-        semconv.SERVER_ADDRESS: started.host,
-        semconv.SEMANTIC_LABEL: started.attribution.label,
+        semconv.OPERATION_NAME: endpoint.operation,
+        semconv.PROVIDER_NAME: endpoint.provider,
+        semconv.SERVER_ADDRESS: host,
+        semconv.SEMANTIC_LABEL: attribution.label,
     }
-    if started.port is not None:
-        attributes[semconv.SERVER_PORT] = started.port
-    if started.request.model is not None:
-        attributes[semconv.REQUEST_MODEL] = started.request.model
+    if port is not None:
+        attributes[semconv.SERVER_PORT] = port
+    if model is not None:
+        attributes[semconv.REQUEST_MODEL] = model
     return attributes
 
 

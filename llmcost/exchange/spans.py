@@ -64,7 +64,8 @@ class CallSpan:
     def context(self, started: Started, *, suppress_http: bool) -> Context:
         """The context in which the request is sent: marked as inside a call, this span is current, and the network leg
         may be silenced."""
-        values: dict[str, object] = {**started.context, LABEL: started.attribution.label}
+        _, _, _, _, attribution, context, *_ = started
+        values: dict[str, object] = {**context, LABEL: attribution.label}
         if suppress_http:
             values[_SUPPRESS_HTTP_INSTRUMENTATION_KEY] = True
         if self.own and self.recording:

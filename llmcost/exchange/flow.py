@@ -59,9 +59,7 @@ def begin(engine: Engine, adapter: ClientAdapter, request: Any) -> Flow[Any, Any
             return None
         clock, attribution = engine.clock, engine.attribute(sys._getframe(2), context)
         at_ns, at = clock.now_ns(), clock.monotonic()
-        started = make_tuple(
-            Started, (endpoint, facts, host, port, attribution, context, at_ns, at, None, watch)
-        )
+        started = make_tuple(Started, (endpoint, facts, host, port, attribution, context, at_ns, at, None, watch))
         if engine.gate is not None and engine.options.counted_by(host, port) is None:
             sending, budgeted = _with_budgets()
             return budgeted(sending(engine, engine.gate, adapter, request), started, _opened)  # type: ignore[no-any-return]

@@ -162,9 +162,7 @@ class OpenCall:
         if reading is None:
             return Ended(self.started, by, now, self.status, error)
         measure = reading.output_characters
-        return make_tuple(
-            Ended, (self.started, by, now, self.status, error, self.first_chunk, reading.chunks, measure)
-        )
+        return make_tuple(Ended, (self.started, by, now, self.status, error, self.first_chunk, reading.chunks, measure))
 
     def _settle(self, held: Held, call: Call, ended: Ended) -> None:
         """Book the call and tell on its span what budgets said."""

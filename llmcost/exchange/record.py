@@ -134,7 +134,12 @@ def _money(
         return usage or NO_USAGE, COUNTED_ELSEWHERE, ()
     if usage is None and facts.status in _RUNNING:
         return NO_USAGE, Cost("partial", note="runs in the background; a poll will bring its usage"), ()
-    if usage is not None and not (usage.input_tokens or usage.output_tokens) and usage in _ZEROS and outcome not in _CUT:
+    if (
+        usage is not None
+        and not (usage.input_tokens or usage.output_tokens)
+        and usage in _ZEROS
+        and outcome not in _CUT
+    ):
         return usage, Cost("unpriced", note="the response states no tokens at all"), ()
     estimated = usage is None
     request = started.request

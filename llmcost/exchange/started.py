@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 class Started(NamedTuple):
-    """A call that is about to be sent. ``context`` is the OTel context of the code that sends it, ``at_ns`` is Unix time
-    in nanoseconds, ``at`` monotonic seconds; ``held`` is what budgets said to it, where there are any; ``watch`` measures
-    llmcost itself, in a few calls."""
+    """A call that is about to be sent.
+
+    ``context`` is the OTel context of the code that sends it, ``at_ns`` is Unix time in nanoseconds, ``at`` monotonic
+    seconds; ``held`` is what budgets said to it, where there are any; ``watch`` measures llmcost itself, now and then.
+    """
 
     endpoint: Endpoint
     request: RequestFacts

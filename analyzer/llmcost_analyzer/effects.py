@@ -166,6 +166,20 @@ class EffectReader:
         operation = kind.calls.get(path)
         if operation:
             out.sites.append(replace(request(self.evaluator, ref, call, (kind.library, operation)), inside=kind.inside))
+        elif path.isidentifier() and path not in kind.leads:
+            out.runs |= self._of_own_classes(value.kind, path)
+
+    def _of_own_classes(self, kind: str, name: str) -> set[Ref]:
+        """Methods that the SDK's class lacks and the project's classes add: the object is one of those."""
+        return {
+            method
+            for method in self.index.defs.get(name, ())
+            if (owner := self.index.parent(method)) is not None
+            and self.index.scope(owner).kind == "class"
+            and any(
+                self.evaluator.classes.sdk_base(at) == kind for at in (owner, *self.evaluator.classes.subclasses(owner))
+            )
+        }
 
     def _run_arguments(self, ref: Ref, call: Expr, out: Effects) -> None:
         """``to_thread(f, x)``, ``Thread(target=f)``, ``gather(...)``: what is handed over is run."""

@@ -46,6 +46,17 @@ def _telling_words(name: str) -> set[str]:
     return {part.lower() for part in parts} - _EMPTY_WORDS
 
 
+def _unwrapped(expr: Expr | None) -> Expr | None:
+    """What ``cast(T, x)`` and ``getattr(x, "name")`` stand for; else the expression itself."""
+    if expr is None or expr[0] != "call" or len(expr[2]) < 2:
+        return expr
+    first, second = expr[2][:2]
+    name = callee_name(expr[1])
+    if name == "getattr" and second is not None and second[0] == "text":
+        return ("attr", first, second[1])
+    return second if name == "cast" else expr
+
+
 def _is_telling(name: str) -> bool:
     """Whether the name of a method says which one it is."""
     return name not in known.COMMON_NAMES and len(name) >= _TELLING
@@ -68,6 +79,7 @@ class Guesser:
             return
         imported = bool(values) and all(isinstance(value, External) for value in values)
         given = names_given(self._index, ref, call)
+        call = self._with_the_method_itself(ref, call)
         shape = shapes.by_shape(call, given, imports_sdk=self._imports_sdk(ref[0]), imported=imported)
         if shape is not None and not self._is_project_method(ref, call):
             own = self._own_methods(call)
@@ -80,6 +92,13 @@ class Guesser:
             out.sites.extend(raw_requests(self._evaluator, ref, call, http.UNKNOWN_SENDERS[name]))
         if not out.sites and not out.runs and call[1] is not None and call[1][0] == "attr":
             out.runs |= self._only_methods(call[1])
+
+    def _with_the_method_itself(self, ref: Ref, call: Expr) -> Expr:
+        """``send = getattr(llm, "chat")``, then ``send(...)``: the call of the method that a variable stands for."""
+        func = call[1]
+        bound = self._index.scope(ref).binds.get(func[1], ()) if func is not None and func[0] == "name" else ()
+        meant = _unwrapped(bound[0]) if len(bound) == 1 else None
+        return call if meant is None or meant[0] != "attr" else ("call", meant, *call[2:])
 
     def _unknown(self, values: Iterable[Value]) -> bool:
         """Nothing is known, or only that it comes from another package that is not in the table."""

@@ -62,7 +62,12 @@ def _external_result(evaluator: Evaluator, ref: Ref, func: External, call: Expr)
     kind = evaluator.sinks.made(path)
     if kind is not None:
         return frozenset((Sdk(kind, "", evaluator.origins.of(ref, call)),))
-    if path.rsplit(".", 1)[-1] in known.GIVE_FIRST_ARGUMENT:
+    last = path.rsplit(".", 1)[-1]
+    if last in known.GIVE_INSTANCES and len(call[2]) == 1 and path.count(".") > 1:
+        asked = evaluator.value(ref, call[2][0])
+        if asked and all(isinstance(value, Class) for value in asked):
+            return frozenset(Instance(value.ref) for value in asked if isinstance(value, Class))
+    if last in known.GIVE_FIRST_ARGUMENT:
         return evaluator.union(ref, call[2][:1]) or frozenset((External(longer(path, "()")),))
     return frozenset((External(_short(longer(path, "()"))),))
 

@@ -129,6 +129,15 @@ SHAPES: Final = (
     Shape("initiate_chat", "agent"),
     Shape("a_initiate_chat", "agent"),
     *(
+        Shape(name, "chat", holder=_LLM)
+        for name in (
+            *("stream_chat", "astream_chat", "stream_complete", "astream_complete", "chat_completion"),
+            *("structured_chat", "astructured_chat", "structured_predict", "astructured_predict"),
+            *("chat_with_tools", "achat_with_tools", "stream_chat_with_tools", "astream_chat_with_tools"),
+            *("get_completion", "aget_completion", "get_chat_completion", "select_tool", "call_single"),
+        )
+    ),
+    *(
         Shape(name, "chat", _PROMPT, beside=_SAMPLING, imported=True)
         for name in (
             *("acall", "agenerate", "ask", "call", "chat", "chat_completion", "complete", "completion", "create"),

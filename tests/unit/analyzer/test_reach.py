@@ -299,3 +299,43 @@ def test_a_common_name_of_several_families_is_that_of_the_one_called_like_the_ob
     entries = found(tmp_path, {"app.py": program(code)})
     assert entries["Tree.summarize"].kind == "indirect"
     assert "Tree.cut" not in entries
+
+
+def test_a_container_of_services_gives_what_it_is_asked_for(tmp_path: Path) -> None:
+    code = """
+    from injector import Injector
+    class ChatService:
+        def chat(self, question):
+            return ask(question)
+    def container():
+        return Injector()
+    def sql_for(question):
+        service = container().get(ChatService)
+        return service.chat(question)
+    def setting(name):
+        return container().get(name).chat(name)
+    """
+    entries = found(tmp_path, {"app.py": program(code)})
+    assert entries["sql_for"].kind == "indirect"
+    assert "setting" not in entries
+
+
+def test_what_the_class_of_an_sdk_lacks_is_that_of_the_projects_own_classes(tmp_path: Path) -> None:
+    code = """
+    from llama_index.core.llms import LLM
+    from llama_index.llms.openai import OpenAI as Model
+    class Structured:
+        async def structured_reply(self, question):
+            return await self.achat(question)
+        def remember(self, question):
+            return ask(question)
+    class OwnModel(Structured, Model):
+        pass
+    class Other:
+        def remember(self, question):
+            return ask(question)
+    async def reply(llm: LLM, question):
+        return llm.remember(question)
+    """
+    entries = found(tmp_path, {"app.py": program(code)})
+    assert [callee.function for callee in entries["reply"].callees] == ["Structured.remember"]

@@ -45,6 +45,8 @@ def assign(
         label(ref, callees if nearer == nodes[ref].callees.keys() else {**callees, LATER: 0.0})
         again += [ref] if nearer != nodes[ref].callees.keys() else []
     for ref in again:
+        if out[ref].label == WRAPPER_LABEL:  # what forwards any prompt does so wherever it comes to
+            continue
         label(ref, _callee_labels(nodes[ref], out, nodes[ref].callees.keys() - {ref}))
     return out, used
 

@@ -176,7 +176,7 @@ def _single_request(evidence: Evidence, scores: dict[str, _Score]) -> None:
         scores["agent_planning"].add(0.7 * team.points, "plans for a team")
         team.points *= 0.5
     if not any(reason in _TOOLS for _, reason in tools.reasons):
-        tools.points *= 0.4
+        tools.points -= sum(points for points, reason in tools.reasons if reason.endswith("says 'agent'"))
 
 
 def _beside(scores: dict[str, _Score]) -> None:

@@ -346,3 +346,20 @@ class FundamentalsAnalyst:
 
 def test_an_agent_is_for_what_its_class_is_named_after(tmp_path: Path) -> None:
     assert found(tmp_path, {"app.py": AGENT})["FundamentalsAnalyst.run"].label == "analysis"
+
+
+RETRIES = """
+class ModelClient:
+    def complete(self, prompt, tries):
+        try:
+            return generate(prompt)
+        except TimeoutError:
+            return self.retry(prompt, tries)
+    def retry(self, prompt, tries):
+        embed_text(prompt[:20])
+        return self.complete(prompt, tries - 1)
+"""
+
+
+def test_what_forwards_any_prompt_stays_a_wrapper_wherever_it_comes_to(tmp_path: Path) -> None:
+    assert found(tmp_path, {"model_client.py": HEAD + RETRIES})["ModelClient.complete"].label == "llm_wrapper"

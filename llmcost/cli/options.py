@@ -21,12 +21,12 @@ from llmcost import config
 from llmcost.errors import ConfigError, StoreError, reason
 from llmcost.report.words import plain
 from llmcost.store.database import reading
-from llmcost.store.dimensions import DIMENSIONS, SAME, dimension
+from llmcost.store.dimensions import DIMENSIONS, SAME
 from llmcost.store.filters import Filter, moment
 from llmcost.store.fold import fold
 from llmcost.store.paths import FOLDER_NAME, StoreFolder, find
 from llmcost.store.query import context_keys, has_context_key, has_run, last_runs
-from llmcost.store.rollup import roll_up
+from llmcost.store.rollup import catch_up
 
 StoreOption = Annotated[
     Path | None, typer.Option("--store", help="Folder of the store; .llmcost here or above by default.")
@@ -156,15 +156,10 @@ def opened(option: Path | None) -> Iterator[sqlite3.Connection]:
         print(
             f"llmcost: the newest calls are not shown: {folder.root} cannot be written ({reason(exc)})", file=sys.stderr
         )
+    with contextlib.suppress(OSError, sqlite3.Error):  # what is not rolled up is summed up each time
+        catch_up(folder)
     with reading(folder) as connection:
         yield connection
-
-
-def rolled_up(option: Path | None, by: str, wanted: Filter) -> None:
-    """Have at hand what a report by this key asks, where the store can be written; else it is summed up each time."""
-    if not wanted.values and dimension(by).side == "origin":
-        with contextlib.suppress(OSError, sqlite3.Error):
-            roll_up(store_folder(option), dimension(by))
 
 
 def zone_of(name: str | None) -> tuple[tzinfo, str]:

@@ -45,7 +45,6 @@ def _asked(by: str, chosen: o.Selection, limit: int, charts: bool, store: Path |
     with o.opened(store) as connection:
         o.known_key(connection, "--by", by)
         wanted = o.filter_of(connection, chosen, zone)
-        o.rolled_up(store, by, wanted)
         path = o.map_path(store)
         question = Question(by, zone_name, limit or None, charts, path is not None, unsure_labels(path) if path else ())
         return build(Spend(connection, wanted, zone), question)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -28,6 +29,8 @@ from llmcost.report.words import (
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _TRUST_COLOURS: Final = {"exact": "green", "unpriced": "red", "counted_elsewhere": "dim"}
 _DOUBTFUL: Final = "yellow"
+_BAR: Final = "cyan"
+_BOLD: Final = "bold"
 _NARROWEST: Final = 8
 """Columns that names keep, however narrow the terminal."""
 _COLUMNS: Final[Mapping[str, Callable[[Row, int], str]]] = {
@@ -109,8 +112,9 @@ def _trust(report: Report, between: str) -> Text:
     return line
 
 
-def _table(report: Report, console: Console) -> Table:
-    """The widest layout that leaves names their room: figures are never cut."""
+def _table(report: Report, console: Console) -> Text:
+    """The widest layout that leaves names their room: figures are never cut. The lines are put together here, since
+    there may be thousands of them, and rich takes half a millisecond to lay out each."""
     rows = (*report.rows, report.total)
     digits = decimals(report.total.nano)
     marked = any(row.unsure for row in report.rows)
@@ -120,22 +124,40 @@ def _table(report: Report, console: Console) -> Table:
         room = console.width - sum(width + 1 for width in (*widths, layout.bar)) - 2 * marked
         if room >= _NARROWEST and console.width >= layout.least:
             break
-    table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, header_style="bold")
-    table.add_column(Text(plain(report.title)), no_wrap=True, overflow="ellipsis", max_width=max(_NARROWEST, room))
-    if marked:
-        table.add_column("", no_wrap=True, style=_DOUBTFUL)
-    table.add_column("", no_wrap=True)
-    for head, width in zip(layout.heads, widths, strict=True):
-        table.add_column(head, justify="right", no_wrap=True, min_width=width)
     largest = largest_share(report.rows)
-    for row, texts in zip(report.rows, cells, strict=False):
-        part = (row.share or 0.0) / largest if row.folded == 1 else 0.0
-        drawn = drawn_bar(part, layout.bar, ascii_only=console.options.ascii_only)
-        mark = ["?" if row.unsure else ""] if marked else []
-        table.add_row(Text(plain(row.key)), *mark, Text(drawn, "cyan"), *texts)
-    table.add_section()
-    table.add_row(Text("Total", "bold"), *[""] * (1 + marked), *cells[-1])
-    return table
+    parts = [(row.share or 0.0) / largest if row.folded == 1 else 0.0 for row in report.rows]
+    bars = [drawn_bar(part, layout.bar, ascii_only=console.options.ascii_only) for part in parts]
+    names = [plain(report.title), *(plain(row.key) for row in report.rows), "Total"]
+    marks = ["", *("?" if row.unsure else "" for row in report.rows), ""] if marked else []
+    columns = [
+        _column(names, min(max(map(cell_len, names)), max(_NARROWEST, room)), [_BOLD, *[""] * len(bars), _BOLD]),
+        *([_column(marks, 1, [_DOUBTFUL] * len(marks))] if marked else []),
+        _column(["", *bars, ""], max(1, *map(len, bars)), [_BAR] * (len(bars) + 2)),
+        *(
+            [(text.rjust(width), _BOLD if line == 0 else "") for line, text in enumerate((head, *column))]
+            for head, width, column in zip(layout.heads, widths, zip(*cells, strict=True), strict=True)
+        ),
+    ]
+    return _laid_out(columns)
+
+
+def _column(texts: Iterable[str], width: int, styles: Iterable[str]) -> list[tuple[str, str]]:
+    """Texts of one width, each with its style; what is longer ends in an ellipsis."""
+    return [
+        (set_cell_size(text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…", width), style)
+        for text, style in zip(texts, styles, strict=True)
+    ]
+
+
+def _laid_out(columns: Sequence[Sequence[tuple[str, str]]]) -> Text:
+    """Columns side by side, a space between two."""
+    whole = Text(no_wrap=True, overflow="ignore")
+    pieces: list[tuple[str, str]] = []
+    for number, line in enumerate(zip(*columns, strict=True)):
+        pieces.append(("\n" if number else "", ""))
+        for place, piece in enumerate(line):
+            pieces += [(" ", ""), piece] if place else [piece]
+    return whole.append_tokens((text, style or None) for text, style in pieces)
 
 
 def drawn_bar(share: float, width: int, *, ascii_only: bool) -> str:

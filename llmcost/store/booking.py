@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from llmcost import semconv
@@ -34,6 +34,7 @@ _about: Final = ATTRIBUTION.pick(
     "section_path", "context",
 )  # fmt: skip
 _site: Final = SITE.pick("function", "file")
+_spelled: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 NO_MODEL: Final = "unknown"
 _NOTHING_DUE: Final = frozenset({NOT_BILLED.status, COUNTED_ELSEWHERE.status})
 
@@ -104,14 +105,7 @@ class Booking:
         self._connection.executemany(
             "INSERT INTO records VALUES (?, ?)", ((seq, row[-1]) for seq, row in enumerate(rows, first))
         )
-        _add_up(self._connection, "spend_by_series", ("series", "quarter"), full, lambda row: (row[5], row[4]))
-        _add_up(
-            self._connection,
-            "spend_by_origin",
-            ("week", "origin", "quarter", "series"),
-            full,
-            lambda row: (row[3], row[6], row[4], row[5]),
-        )
+        _add_up(self._connection, full)
 
 
 def _row(entry: Entry, line: bytes) -> tuple[Any, ...]:
@@ -126,7 +120,7 @@ def _row(entry: Entry, line: bytes) -> tuple[Any, ...]:
         nano = tokens_in = tokens_out = cached = None
     kind = call_type or call_type_of(label, operation)
     series = (label, source, asked or answered or NO_MODEL, provider, operation, kind, status, function, file)
-    about = json.dumps(context, sort_keys=True, ensure_ascii=False) if context else ""
+    about = _spelled(context) if context else ""
     origin = (user, session, run, agent, workflow, conversation, section, about)
     return (
         _text(call_id), int(started), nano, int(nano is None and status not in _NOTHING_DUE),
@@ -137,7 +131,10 @@ def _row(entry: Entry, line: bytes) -> tuple[Any, ...]:
 
 def _text(value: Any) -> str:
     """Text that SQLite takes: None is empty, a lone surrogate becomes a question mark."""
-    return "" if value is None else str(value).encode("utf-8", "replace").decode("utf-8")
+    if value is None:
+        return ""
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _places(count: int) -> str:
@@ -149,27 +146,21 @@ def _interned(
 ) -> dict[tuple[str, ...], int]:
     """The number of each name tuple; new ones are added."""
     wanted = dict.fromkeys(keys, 0)
-    connection.executemany(
-        f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({_places(len(columns))})", wanted
-    )
-    condition = " AND ".join(f"{column} = ?" for column in columns)
+    add = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({_places(len(columns))})"
+    find = f"SELECT id FROM {table} WHERE {' AND '.join(f'{column} = ?' for column in columns)}"
     for key in wanted:
-        wanted[key] = connection.execute(f"SELECT id FROM {table} WHERE {condition}", key).fetchone()[0]
+        added = connection.execute(add, key)
+        known = None if added.rowcount else connection.execute(find, key).fetchone()[0]
+        wanted[key] = known or added.lastrowid or 0
     return wanted
 
 
-def _add_up(
-    connection: sqlite3.Connection,
-    table: str,
-    columns: tuple[str, ...],
-    rows: list[tuple[Any, ...]],
-    key_of: Callable[[tuple[Any, ...]], tuple[int, ...]],
-) -> None:
-    """Add the batch's sums to a table of sums."""
-    sums: dict[tuple[int, ...], list[int]] = {}
+def _add_up(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
+    """Add the batch's sums to those by series."""
+    sums: dict[tuple[int, int], list[int]] = {}
     for row in rows:
-        nano, unpriced, tokens_in, tokens_out, cached, error = row[7:]
-        entry = sums.setdefault(key_of(row), [0] * len(SUM_COLUMNS))
+        quarter, series, _, nano, unpriced, tokens_in, tokens_out, cached, error = row[4:]
+        entry = sums.setdefault((series, quarter), [0] * len(SUM_COLUMNS))
         entry[0] += 1
         entry[1] += nano is not None
         entry[2] += unpriced
@@ -180,7 +171,7 @@ def _add_up(
         entry[7] += error
     updates = ", ".join(f"{column} = {column} + excluded.{column}" for column in SUM_COLUMNS)
     connection.executemany(
-        f"INSERT INTO {table} VALUES ({_places(len(columns) + len(SUM_COLUMNS))})"
-        f" ON CONFLICT ({', '.join(columns)}) DO UPDATE SET {updates}",
+        f"INSERT INTO spend_by_series VALUES ({_places(2 + len(SUM_COLUMNS))})"
+        f" ON CONFLICT (series, quarter) DO UPDATE SET {updates}",
         ((*key, *entry) for key, entry in sums.items()),
     )

@@ -83,6 +83,7 @@ def _connect(target: str, busy_seconds: float) -> sqlite3.Connection:
     )
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("SELECT name FROM sqlite_master LIMIT 1")  # the first to open the file
     except sqlite3.Error:
         connection.close()

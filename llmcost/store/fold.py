@@ -20,6 +20,7 @@ from llmcost.store.database import BUSY_SECONDS, writing
 from llmcost.store.locks import abandoned
 from llmcost.store.paths import HIDDEN, SUFFIX, StoreFolder
 from llmcost.store.record import Mark, NewerLine, UnreadableLine, parse
+from llmcost.store.rollup import is_due, step
 
 CHUNK: Final = 1 << 18
 """Bytes folded in one transaction: some 500 calls, so that others wait for some ten milliseconds."""
@@ -81,7 +82,8 @@ class _FileFold:
             return
         try:
             while self._chunk(descriptor, final):
-                pass
+                if is_due(self._connection):
+                    step(self._connection)
             whole = os.fstat(descriptor).st_size <= self._offset()
         except NewerLine:
             self._result.newer += 1

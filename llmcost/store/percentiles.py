@@ -1,27 +1,26 @@
 """The 95th percentile of the cost of a call, exact, without sorting the calls.
 
 An index has the calls of each series and week in order of cost. Merging a group's series and weeks from the dear end
-reads only the dearest twentieth of the group. Small groups by origin (users, sessions) are read together in one pass,
-or from a roll-up.
+reads only the dearest twentieth of the group. Short groups by time are read together in one pass, in the order of time;
+groups by who asked, and calls by who asked, from what is rolled up.
 """
 
 from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, NamedTuple
 
+from llmcost.store.askers import askers
 from llmcost.store.booking import WEEK
 from llmcost.store.dimensions import Dimension, dimension
-from llmcost.store.filters import Filter
 from llmcost.store.query import Group, Spend, clock_key
-from llmcost.store.rollup import rolled
+from llmcost.store.schema import VERSION_WITH_ASKERS, version
 
-_MANY: Final = 20_000
-_LARGE: Final = 0.02
-"""Share of all calls from which a group by origin is merged like the others: its calls are not far apart then."""
+_GROUPS_A_WEEK: Final = 20
 
 
 class Stretch(NamedTuple):
@@ -37,22 +36,24 @@ def p95(spend: Spend, by: str, groups: Iterable[Group]) -> dict[str, int]:
     """Nano-dollars at or below which 95 of 100 calls of a group cost (nearest rank), for groups with known costs."""
     chosen = dimension(by)
     priced = {group.key: group.sums.priced for group in groups if group.sums.priced}
-    with rolled(spend.connection, chosen, spend.wanted) as rollup:
-        if rollup is not None:
-            return {key: _rank(costs) for key, costs in rollup.costs(priced).items()}
+    if spend.chosen is not None:
+        return _of_chosen(spend, spend.chosen, chosen, priced)
     if chosen.side == "origin":
-        return _by_origin(spend, chosen, priced)
-    if _leaves_many(spend) or _are_short(spend, chosen, priced):
-        return {key: _rank(costs) for key, costs in _in_one_pass(spend, chosen).items()}
+        return _by_asker(spend, chosen, priced)
+    if chosen.side == "quarter" and _are_short(spend, priced):
+        return _by_short_times(spend, chosen)
     stretches = _by_time(spend, chosen) if chosen.side == "quarter" else _by_series(spend, chosen)
     return {key: _ranked(spend, stretches[key], count) for key, count in priced.items()}
 
 
 def p95_of_all(spend: Spend) -> int | None:
     """The same over all calls; None where no cost is known."""
-    if _leaves_many(spend):
-        return _rank([cost for costs in _in_one_pass(spend, dimension("label")).values() for cost in costs])
-    return _ranked(spend, _stretches(spend), spend.total.priced) if spend.total.priced else None
+    if not spend.total.priced:
+        return None
+    if spend.chosen is not None:
+        rows = spend.connection.execute(f"SELECT cost FROM {spend.chosen} WHERE cost IS NOT NULL").fetchall()
+        return _rank([cost for (cost,) in rows])
+    return _ranked(spend, _stretches(spend), spend.total.priced)
 
 
 def _from_top(priced: int) -> int:
@@ -64,56 +65,82 @@ def _rank(costs: list[int]) -> int:
     return sorted(costs)[-1 - _from_top(len(costs))]
 
 
-def _leaves_many(spend: Spend) -> bool:
-    """Whether so many calls pass a filter by origin that asking of each stretch, which of its calls do, is slow."""
-    return spend.wanted.needs_origin() and spend.total.priced > _MANY
-
-
-def _are_short(spend: Spend, by: Dimension, groups: Mapping[str, int]) -> bool:
-    """Whether groups by time are so short that going through the dearest twentieth of its week for each is slower."""
-    return by.side == "quarter" and len(groups) > 20 * len({quarter // WEEK for quarter in spend.quarters()})
-
-
-def _in_one_pass(spend: Spend, by: Dimension) -> dict[str, list[int]]:
-    """The known costs of each group."""
-    condition, parameters = spend.wanted.where()
-    if by.side == "quarter":
-        name_of: Callable[[int], str] = clock_key(by, spend.zone)
-    else:
-        name_of = dict(spend.connection.execute(f"SELECT id, {by.sql} FROM series").fetchall()).__getitem__
+def _of_chosen(spend: Spend, table: str, by: Dimension, groups: Mapping[str, int]) -> dict[str, int]:
+    """The percentiles of groups of the calls that a filter by who asked left."""
+    name, source = f"{by.side}", table
+    if by.side != "quarter":
+        name, source = by.sql, f"{table} JOIN {by.table} ON {by.table}.id = {by.side}"
     found: dict[str, list[int]] = {}
+    name_of: Callable[..., str] = clock_key(by, spend.zone) if by.side == "quarter" else str
     for group, costs in spend.connection.execute(
-        f"SELECT {by.side}, group_concat(nano) FROM calls INDEXED BY calls_by_cost"
-        f" WHERE nano IS NOT NULL AND {condition} GROUP BY {by.side}",
-        parameters,
+        f"SELECT {name} AS name, group_concat(cost) FROM {source} WHERE cost IS NOT NULL GROUP BY name", by.parameters
     ):
         found.setdefault(name_of(group), []).extend(json.loads(f"[{costs}]"))
-    return found
+    return {key: _rank(costs) for key, costs in found.items() if key in groups}
 
 
-def _ranked(spend: Spend, stretches: list[Stretch], priced: int, origins: Container[int] | None = None) -> int:
-    costs = heapq.merge(*(_costs(spend, stretch, origins) for stretch in stretches), reverse=True)
-    return next(islice(costs, _from_top(priced), None))
+def _by_asker(spend: Spend, by: Dimension, groups: Mapping[str, int]) -> dict[str, int]:
+    with askers(spend.connection, by, spend.wanted) as asked:
+        if "" not in groups:
+            return {key: _rank(costs) for key, costs in asked.costs(groups).items()}
+        found = asked.costs(asked.named())
+        tails = {key: _rank(costs) for key, costs in found.items() if key in groups}
+        others = Counter(cost for costs in found.values() for cost in costs)
+        nameless = _without(_dearest(spend, _stretches(spend)), others)
+        tail = next(islice(nameless, _from_top(groups[""]), None), None)
+    return tails if tail is None else tails | {"": tail}
 
 
-def _costs(spend: Spend, stretch: Stretch, origins: Container[int] | None) -> Iterator[int]:
-    condition, parameters = Filter(values=spend.wanted.values).where()
-    for nano, origin in spend.connection.execute(
-        "SELECT nano, origin FROM calls WHERE week = ? AND series = ? AND nano IS NOT NULL AND quarter BETWEEN ? AND ?"
-        f" AND {condition} ORDER BY nano DESC",
-        [*stretch, *parameters],
+def _without(costs: Iterable[int], others: Counter[int]) -> Iterator[int]:
+    """Costs without those of other calls."""
+    for cost in costs:
+        if others[cost]:
+            others[cost] -= 1
+        else:
+            yield cost
+
+
+def _are_short(spend: Spend, groups: Mapping[str, int]) -> bool:
+    """Whether groups by time are so short that going through the dearest twentieth of its week for each is slower."""
+    return len(groups) > _GROUPS_A_WEEK * len({quarter // WEEK for quarter in spend.quarters()})
+
+
+def _by_short_times(spend: Spend, by: Dimension) -> dict[str, int]:
+    condition, parameters = spend.wanted.where()
+    name_of = clock_key(by, spend.zone)
+    index = " INDEXED BY calls_by_quarter" if version(spend.connection) >= VERSION_WITH_ASKERS else ""
+    found: dict[str, list[int]] = {}
+    for quarter, costs in spend.connection.execute(
+        f"SELECT quarter, group_concat(nano) FROM calls{index} WHERE nano IS NOT NULL AND {condition} GROUP BY quarter",
+        parameters,
     ):
-        if origins is None or origin in origins:
-            yield nano
+        found.setdefault(name_of(quarter), []).extend(json.loads(f"[{costs}]"))
+    return {key: _rank(costs) for key, costs in found.items()}
+
+
+def _ranked(spend: Spend, stretches: list[Stretch], priced: int) -> int:
+    return next(islice(_dearest(spend, stretches), _from_top(priced), None))
+
+
+def _dearest(spend: Spend, stretches: list[Stretch]) -> Iterator[int]:
+    """The known costs of some stretches, the dearest first."""
+    return heapq.merge(*(_costs(spend, stretch) for stretch in stretches), reverse=True)
+
+
+def _costs(spend: Spend, stretch: Stretch) -> Iterator[int]:
+    rows = spend.connection.execute(
+        "SELECT nano FROM calls INDEXED BY calls_by_cost WHERE week = ? AND series = ? AND nano IS NOT NULL"
+        " AND quarter BETWEEN ? AND ? ORDER BY nano DESC",
+        stretch,
+    )
+    return (nano for (nano,) in rows)
 
 
 def _stretches(spend: Spend) -> list[Stretch]:
     """Where in the index the calls wanted stand."""
-    condition, parameters = spend.wanted.where()
+    source, parameters = spend.source
     rows = spend.connection.execute(
-        f"SELECT quarter / {WEEK}, series, min(quarter), max(quarter) FROM {spend.table}"
-        f" WHERE {condition} GROUP BY 2, 1",
-        parameters,
+        f"SELECT quarter / {WEEK}, series, min(quarter), max(quarter) FROM {source} GROUP BY 2, 1", parameters
     )
     return [Stretch(*row) for row in rows]
 
@@ -141,29 +168,3 @@ def _by_time(spend: Spend, by: Dimension) -> dict[str, list[Stretch]]:
         ]
         for key, (first, last) in bounds.items()
     }
-
-
-def _by_origin(spend: Spend, by: Dimension, priced: Mapping[str, int]) -> dict[str, int]:
-    members: dict[str, set[int]] = {key: set() for key in priced}
-    for member, key in spend.connection.execute(f"SELECT id, {by.sql} FROM origins", by.parameters):
-        if key in members:
-            members[key].add(member)
-    large = {key for key, count in priced.items() if count > _LARGE * spend.total.priced}
-    stretches = _stretches(spend) if large else []
-    found = _collected(spend, {member: key for key, ids in members.items() if key not in large for member in ids})
-    return found | {key: _ranked(spend, stretches, priced[key], members[key]) for key in large}
-
-
-def _collected(spend: Spend, names: Mapping[int, str]) -> dict[str, int]:
-    """The percentiles of small groups, whose origins have these names: all their calls are read and sorted."""
-    if not names:
-        return {}
-    condition, parameters = spend.wanted.where()
-    costs: dict[str, list[int]] = {}
-    for member, nano in spend.connection.execute(
-        "SELECT origin, nano FROM calls INDEXED BY calls_by_cost WHERE nano IS NOT NULL"
-        f" AND origin IN (SELECT value FROM json_each(?)) AND {condition}",
-        ["[" + ",".join(map(str, names)) + "]", *parameters],
-    ):
-        costs.setdefault(names[member], []).append(nano)
-    return {key: _rank(values) for key, values in costs.items()}

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from llmcost.store.booking import WEEK
-from llmcost.store.rollup import UNUSED_ROWS, forget
+from llmcost.store.rollup import (
+    DISTRUSTED_ROWS,
+    ORIGINS_OF_VALUES,
+    calls_were_deleted,
+    distrust,
+    release,
+    trusts,
+)
 
 STEP_SECONDS: Final = 0.004
 """How long a step should hold the database; the number of rows a step deletes is fitted to it."""
@@ -32,22 +39,22 @@ _OLD_SUMS: Final = tuple(
     f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT :rows)"
     for table, key, condition in (
         ("spend_by_series", "series, quarter", "quarter < :before"),
-        ("spend_by_origin", "week, origin, quarter, series", "week <= :week AND quarter < :before"),
         ("marks", "quarter, kind, subject", "quarter < :before"),
     )
 )
-_SUMS: Final = (*_OLD_SUMS, UNUSED_ROWS)
-_OLD_CALLS: Final = "SELECT seq FROM calls WHERE week <= :week AND quarter < :before LIMIT :rows"
+_SUMS: Final = (*_OLD_SUMS, DISTRUSTED_ROWS)
+_OLD_CALLS: Final = "SELECT seq, week FROM calls INDEXED BY calls_by_quarter WHERE quarter < :before LIMIT :rows"
 _UNUSED: Final = (
     (
         "series",
         "SELECT DISTINCT series FROM spend_by_series",
         "SELECT series FROM spend_by_series WHERE series IN {ids}",
     ),
+    ("origins", "SELECT DISTINCT origin FROM calls", "SELECT origin FROM calls WHERE origin IN {ids}"),
     (
-        "origins",
-        "SELECT DISTINCT origin FROM spend_by_origin",
-        "SELECT origin FROM spend_by_origin WHERE week IN {weeks} AND origin IN {ids}",
+        "asker_values",
+        "SELECT DISTINCT value FROM origins_by_value",
+        "SELECT value FROM origins_by_value WHERE value IN {ids}",
     ),
 )
 """Tables of names; the names in use; and those of some names that are in use, found by index."""
@@ -83,13 +90,13 @@ def prune(
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     result, size = Pruned(), _size(connection)
     steps = _Steps(connection, before, pause)
-    forget(connection)
+    steps.distrust()
     steps.delete_sums()
     while count := steps.delete_calls():
         result.calls += count
         progress(result.calls)
-    forget(connection)  # what a report rolled up meanwhile
     steps.delete_sums()  # of old calls that were folded meanwhile
+    steps.release()
     for table, used, in_use in _UNUSED:
         result.names += steps.delete_names(table, used, in_use)
     steps.shrink()
@@ -102,9 +109,26 @@ class _Steps:
 
     def __init__(self, connection: sqlite3.Connection, before: int, pause: Callable[[float], None]) -> None:
         self._connection = connection
-        self._bounds = {"before": before, "week": before // WEEK}
+        self._bounds = {"before": before}
+        self._week_after = -(-before // WEEK)
         self._pause = pause
         self._rows = _FEWEST
+
+    def distrust(self) -> None:
+        """Have reports read the weeks that lose calls from the calls themselves."""
+        self._step(self._distrust)
+
+    def _distrust(self) -> int:
+        distrust(self._connection, self._week_after)
+        return 0
+
+    def release(self) -> None:
+        """Have what is left of these weeks rolled up again."""
+        self._step(self._release)
+
+    def _release(self) -> int:
+        release(self._connection, self._week_after)
+        return 0
 
     def delete_sums(self) -> None:
         """Delete all old sums and marks."""
@@ -120,9 +144,13 @@ class _Steps:
         return self._step(self._delete_calls)
 
     def _delete_calls(self) -> int:
-        rows = self._connection.execute(_OLD_CALLS, self._bounds | {"rows": self._rows}).fetchall()
+        found = self._connection.execute(_OLD_CALLS, self._bounds | {"rows": self._rows}).fetchall()
+        if trusts(self._connection, {week for _, week in found}):
+            distrust(self._connection, self._week_after)  # an old call was folded, or another prune is done
+        rows = [(seq,) for seq, _ in found]
         self._connection.executemany("DELETE FROM records WHERE seq = ?", rows)
         self._connection.executemany("DELETE FROM calls WHERE seq = ?", rows)
+        calls_were_deleted(self._connection)
         return len(rows)
 
     def delete_names(self, table: str, used: str, among: str) -> int:
@@ -136,20 +164,12 @@ class _Steps:
         return deleted
 
     def _delete_unused(self, table: str, among: str, numbers: list[int]) -> int:
-        ids, weeks = (f"({', '.join(map(str, some))})" for some in (numbers, self._weeks()))
-        in_use = among.format(ids=ids, weeks=weeks)
-        return self._connection.execute(f"DELETE FROM {table} WHERE id IN {ids} AND id NOT IN ({in_use})").rowcount
-
-    def _weeks(self) -> list[int]:
-        """The weeks with calls, each found by index."""
-        weeks, week = list[int](), -1
-        while True:
-            (week,) = self._connection.execute(
-                "SELECT min(week) FROM spend_by_origin WHERE week > ?", (week,)
-            ).fetchone()
-            if week is None:
-                return weeks
-            weeks.append(week)
+        ids = f"({', '.join(map(str, numbers))})"
+        used = {number for (number,) in self._connection.execute(among.format(ids=ids))}
+        unused = f"({', '.join(str(number) for number in numbers if number not in used)})"
+        if table == "origins":
+            self._connection.execute(ORIGINS_OF_VALUES.format(ids=unused))
+        return self._connection.execute(f"DELETE FROM {table} WHERE id IN {unused}").rowcount
 
     def shrink(self) -> None:
         """Give free pages back to the disk, some at a time."""

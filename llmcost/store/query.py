@@ -10,13 +10,12 @@ from datetime import datetime, tzinfo
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
+from llmcost.store.askers import askers, choose, is_rolled_up
 from llmcost.store.booking import SUM_COLUMNS, WEEK
 from llmcost.store.dimensions import Dimension, dimension
-from llmcost.store.filters import QUARTER_SECONDS, Filter, members
-from llmcost.store.rollup import rolled
+from llmcost.store.filters import QUARTER_SECONDS, Filter
 
 _SUMS: Final = ", ".join(f"sum({name})" for name in SUM_COLUMNS)
-_NAMED_SUMS: Final = ", ".join(f"sum({name}) AS {name}" for name in SUM_COLUMNS)
 
 
 class Sums(NamedTuple):
@@ -76,22 +75,32 @@ class Spend:
         self.asked = wanted
         self.wanted = replace(wanted, values=dict(self._telling(wanted)))
         self.zone = zone
-        self.table = "spend_by_origin" if self.wanted.needs_origin() else "spend_by_series"
+
+    @cached_property
+    def chosen(self) -> str | None:
+        """The table of the calls wanted, where a filter asks for who asked; see :func:`.choose`."""
+        return choose(self.connection, self.wanted) if self.wanted.needs_origin() else None
+
+    @cached_property
+    def source(self) -> tuple[str, list[object]]:
+        """Where sums are read: a table with its condition, and the parameters."""
+        if self.chosen is not None:
+            return f"{self.chosen} WHERE 1", []
+        condition, parameters = self.wanted.where()
+        return f"spend_by_series WHERE {condition}", parameters
 
     def _telling(self, wanted: Filter) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The values without those that every call has, such as the only run's: by origin they are dear to look up."""
         for name, accepted in wanted.values.items():
             by = dimension(name)
-            others = f"SELECT 1 FROM {by.table} WHERE id NOT IN ({members(by, len(accepted))}) LIMIT 1"
+            others = f"SELECT 1 FROM {by.table} WHERE {by.sql} NOT IN ({', '.join('?' * len(accepted))}) LIMIT 1"
             if by.side != "origin" or self.connection.execute(others, [*by.parameters, *accepted]).fetchone():
                 yield name, accepted
 
     @cached_property
     def _series(self) -> list[tuple[int, Sums]]:
-        condition, parameters = self.wanted.where()
-        rows = self.connection.execute(
-            f"SELECT series, {_SUMS} FROM {self.table} WHERE {condition} GROUP BY series", parameters
-        )
+        source, parameters = self.source
+        rows = self.connection.execute(f"SELECT series, {_SUMS} FROM {source} GROUP BY series", parameters)
         return [(series, Sums(*sums)) for series, *sums in rows]
 
     @cached_property
@@ -117,25 +126,22 @@ class Spend:
 
     def _by_origin(self, by: Dimension) -> Iterable[Group]:
         found: dict[str, list[Sequence[int]]] = {}
-        with rolled(self.connection, by, self.wanted) as rollup:
-            for key, sums in rollup.sums() if rollup is not None else self._sums_by_origin(by):
+        if self.chosen is not None:
+            source = f"{self.chosen} JOIN origins ON origins.id = origin"
+            rows = self.connection.execute(
+                f"SELECT {by.sql} AS name, {_SUMS} FROM {source} GROUP BY name", by.parameters
+            )
+            return [Group(key, Sums(*sums)) for key, *sums in rows]
+        with askers(self.connection, by, self.wanted) as asked:
+            for key, sums in asked.sums():
                 found.setdefault(key, []).append(sums)
         return (Group(key, added(parts)) for key, parts in found.items())
 
-    def _sums_by_origin(self, by: Dimension) -> Iterator[tuple[str, Sequence[int]]]:
-        condition, parameters = self.wanted.where()
-        rows = self.connection.execute(
-            f"SELECT {by.sql} AS key, {_SUMS} FROM (SELECT origin, {_NAMED_SUMS} FROM spend_by_origin"
-            f" WHERE {condition} GROUP BY origin) JOIN origins ON id = origin GROUP BY key",
-            [*by.parameters, *parameters],
-        )
-        yield from ((key, sums) for key, *sums in rows)
-
     @cached_property
     def _quarters(self) -> list[tuple[int, Sequence[int]]]:
-        condition, parameters = self.wanted.where()
+        source, parameters = self.source
         rows = self.connection.execute(
-            f"SELECT quarter, {_SUMS} FROM {self.table} WHERE {condition} GROUP BY quarter ORDER BY quarter", parameters
+            f"SELECT quarter, {_SUMS} FROM {source} GROUP BY quarter ORDER BY quarter", parameters
         )
         return [(quarter, sums) for quarter, *sums in rows]
 
@@ -164,18 +170,18 @@ class Spend:
 
     def first_and_last(self) -> tuple[float, float] | None:
         """When the first and the last call began, in Unix seconds; None where there is none."""
-        condition, parameters = self.wanted.where()
-        first, last = self.connection.execute(
-            f"SELECT min(quarter), max(quarter) FROM {self.table} WHERE {condition}", parameters
-        ).fetchone()
+        if self.chosen is not None:
+            began = self.connection.execute(f"SELECT min(started_ns), max(started_ns) FROM {self.chosen}").fetchone()
+            return None if began[0] is None else (began[0] / 1e9, began[1] / 1e9)
+        source, parameters = self.source
+        first, last = self.connection.execute(f"SELECT min(quarter), max(quarter) FROM {source}", parameters).fetchone()
         return None if first is None else (self._began("min", first), self._began("max", last))
 
     def _began(self, which: str, quarter: int) -> float:
-        """The first or last beginning of a call in a quarter of an hour. The index has the calls of a week together."""
+        """The first or last beginning of a call in a quarter of an hour."""
         condition, parameters = self.wanted.where()
         found = self.connection.execute(
-            f"SELECT {which}(started_ns) FROM calls INDEXED BY calls_by_cost"
-            f" WHERE week = ? AND quarter = ? AND {condition}",
+            f"SELECT {which}(started_ns) FROM calls WHERE week = ? AND quarter = ? AND {condition}",
             [quarter // WEEK, quarter, *parameters],
         )
         began = found.fetchone()[0]
@@ -222,7 +228,9 @@ def _weeks(connection: sqlite3.Connection) -> Iterator[int]:
 
 def has_run(connection: sqlite3.Connection, run: str) -> bool:
     """Whether any call belongs to a run."""
-    return connection.execute("SELECT 1 FROM origins WHERE run_id = ? LIMIT 1", (run,)).fetchone() is not None
+    return is_rolled_up(connection, "run", run) or (
+        connection.execute("SELECT 1 FROM origins WHERE run_id = ? LIMIT 1", (run,)).fetchone() is not None
+    )
 
 
 def has_context_key(connection: sqlite3.Connection, key: str) -> bool:

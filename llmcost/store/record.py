@@ -13,6 +13,7 @@ from dataclasses import MISSING, Field, dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from operator import attrgetter, itemgetter
 from pathlib import PurePath
 from typing import Any, Final
@@ -185,6 +186,20 @@ class Entry:
         )
 
 
+@cache
+def _quick() -> Callable[[bytes | str], Any]:
+    from msgspec.json import Decoder  # some milliseconds, so not before the first line
+
+    return Decoder().decode
+
+
+def _slow(line: bytes | str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise UnreadableLine(str(exc)) from None
+
+
 def parse(line: bytes | str) -> Entry | Mark:
     """Read one line of a spool.
 
@@ -193,9 +208,9 @@ def parse(line: bytes | str) -> Entry | Mark:
         NewerLine: a newer llmcost wrote it.
     """
     try:
-        values = json.loads(line)
-    except (ValueError, RecursionError) as exc:
-        raise UnreadableLine(str(exc)) from None
+        values = _quick()(line)
+    except (ValueError, RecursionError):
+        values = _slow(line)  # it also takes lone surrogates and numbers that are none
     if not isinstance(values, list) or not values or not isinstance(values[0], int):
         raise UnreadableLine("no record")
     if values[0] > VERSION:

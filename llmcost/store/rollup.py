@@ -1,182 +1,240 @@
-"""Sums and costs by the values of one key (a user, a run, a key of a context), kept for the keys that were asked for.
+"""Keeping up to date what is known by key and value of who asked (a user, a run, a key of a context).
 
-Who asked for a call has so many forms that the sums by origin are nearly as many as the calls. So the first report by
-such a key over a large store writes down, by value and week, what the calls add up to and what each of them cost, and
-later reports add only the calls that were folded since. Folding itself does none of this. A roll-up covers the calls up
-to a number (``seq``); what is newer, and the weeks that a report wants in part, are read from the calls.
+Nearly every call of a large store has an origin of its own, so that sums by origin save nothing. Folding therefore adds
+calls, some thousand at a time, to the sums and costs by value, week and series, and notes in the same transaction up to
+which call that goes (``rolled_up``): a kill leaves both or neither. What is newer is read from the calls, and so is a
+week out of which a prune deletes, until it has been rolled up anew. Deleting names the weeks in ``weeks_to_roll``
+first, with -1 instead of the number up to which they are rolled up again. See ``askers.py`` for the reading.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
-from llmcost.store.booking import SUM_COLUMNS, WEEK
-from llmcost.store.database import writing
-from llmcost.store.dimensions import Dimension
-from llmcost.store.filters import Filter
+from llmcost.store.booking import ORIGIN_COLUMNS, SUM_COLUMNS
+from llmcost.store.database import reading, writing
+from llmcost.store.dimensions import DIMENSIONS, SAME
 from llmcost.store.paths import StoreFolder
-from llmcost.store.schema import VERSION_WITH_ROLLUPS, version
+from llmcost.store.schema import VERSION_WITH_ASKERS, version
 
-LEAST_CALLS: Final = 50_000
-"""Calls from which a roll-up is worth its room: fewer are summed up in a tenth of a second."""
-_CHUNK: Final = 20_000
-"""Calls taken in by one transaction, so that others wait for a tenth of a second at most."""
+STEP: Final = 5_000
+"""Calls rolled up by one transaction: others who write to the database wait for some fifty milliseconds. Fewer calls
+have fewer values in common, and take longer each."""
+_MANY_VALUES: Final = 20_000
+_CALLS_A_VALUE: Final = 4
+"""A key of a context with many values and fewer calls to each is a number of the call, and no way to group calls."""
 _BUSY_SECONDS: Final = 1.0
-_SUMS_OF_CALLS: Final = (
-    "count(*), count(nano), sum(unpriced), coalesce(sum(nano), 0), coalesce(sum(input), 0), coalesce(sum(output), 0),"
-    " coalesce(sum(cached), 0), sum(error)"
+
+SUMS_OF_CALLS: Final = (
+    "count(*), count(nano), coalesce(sum(unpriced), 0), coalesce(sum(nano), 0), coalesce(sum(input), 0),"
+    " coalesce(sum(output), 0), coalesce(sum(cached), 0), coalesce(sum(error), 0)"
 )
+"""What calls add up to: :data:`~llmcost.store.booking.SUM_COLUMNS`."""
 _ADDED: Final = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUM_COLUMNS)
-_KEPT_SUMS: Final = ", ".join(f"sum({name})" for name in SUM_COLUMNS)
+_NO_CONTEXT_KEYS: Final = ", ".join(f"'{name}'" for name in (*DIMENSIONS, *SAME))
+_OF_CONTEXT: Final = (
+    "SELECT origins.id, pair.key, CAST(pair.value AS TEXT) FROM {origins} AS origins,"
+    f" json_each(nullif(context, '')) AS pair WHERE pair.key NOT IN ({_NO_CONTEXT_KEYS})"
+    " AND CAST(pair.value AS TEXT) != ''"
+)
+NAMED: Final = " UNION ALL ".join(
+    (
+        *(
+            f"SELECT id, '{dimension.name}' AS name, {dimension.sql} AS value FROM {{origins}} AS origins"
+            f" WHERE {dimension.sql} != ''"
+            for dimension in DIMENSIONS.values()
+            if dimension.side == "origin"
+        ),
+        _OF_CONTEXT,
+    )
+)
+"""Every key and value of the origins in a table."""
+_BATCH: Final = (
+    "CREATE TEMP TABLE IF NOT EXISTS batch (origin INTEGER, key INTEGER, value INTEGER,"
+    " PRIMARY KEY (origin, key)) WITHOUT ROWID"
+)
+_SCRATCH: Final = (
+    f"CREATE TEMP TABLE IF NOT EXISTS asking (id INTEGER PRIMARY KEY, {', '.join(ORIGIN_COLUMNS)})",
+    "CREATE TEMP TABLE IF NOT EXISTS named (origin INTEGER, name TEXT, value TEXT)",
+    _BATCH,
+    "DELETE FROM temp.asking",
+    "DELETE FROM temp.named",
+    "DELETE FROM temp.batch",
+)
 
 
-def roll_up(folder: StoreFolder, by: Dimension) -> None:
-    """Bring the roll-up of a key up to date, and begin it where there is none and the store is large.
+def catch_up(folder: StoreFolder) -> None:
+    """Bring all up to date where more than a step is missing, as in a store of an older llmcost.
 
     Raises:
+        StoreError: there is no store, or it cannot be read.
         OSError: the folder cannot be written.
         sqlite3.Error: the database is busy, full, damaged or read-only.
     """
-    with writing(folder, busy_seconds=_BUSY_SECONDS) as connection:
-        newest = _newest(connection)
-        if by.side != "origin" or newest < LEAST_CALLS:
+    with reading(folder) as connection:
+        if version(connection) == VERSION_WITH_ASKERS and not is_due(connection):
             return
-        while _extend(connection, by) < newest:
-            pass
+    with writing(folder, busy_seconds=_BUSY_SECONDS) as connection:
+        while is_due(connection):
+            step(connection)
 
 
-def _extend(connection: sqlite3.Connection, by: Dimension) -> int:
-    """Take in some more calls; returns the number of the last one."""
+def is_due(connection: sqlite3.Connection) -> bool:
+    """Whether there is enough to roll up."""
+    newest, done = connection.execute("SELECT (SELECT max(seq) FROM calls), seq FROM rolled_up").fetchone()
+    return (newest or 0) - done >= STEP or _emptied(connection) is not None
+
+
+def step(connection: sqlite3.Connection) -> None:
+    """Roll up some calls in a transaction: those of a week that was pruned, else the next ones."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("INSERT OR IGNORE INTO rollups (key, seq) VALUES (?, 0)", (by.name,))
-        number, done = connection.execute("SELECT id, seq FROM rollups WHERE key = ?", (by.name,)).fetchone()
-        last = min(done + _CHUNK, _newest(connection))
-        connection.execute(
-            f"INSERT INTO spend_by_value SELECT ?, {by.sql}, week, {_SUMS_OF_CALLS}, group_concat(nano)"
-            " FROM calls JOIN origins ON origins.id = origin WHERE seq > ? AND seq <= ? GROUP BY 2, 3"
-            f" ON CONFLICT (rollup, value, week) DO UPDATE SET {_ADDED},"
-            " costs = coalesce(costs || ',' || excluded.costs, costs, excluded.costs)",
-            (number, *by.parameters, done, last),
-        )
-        connection.execute("UPDATE rollups SET seq = ? WHERE id = ?", (last, number))
+        week = _emptied(connection)
+        if week is None:
+            _roll_up_next(connection)
+        else:
+            _roll_up_again(connection, *week)
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-    return int(last)
 
 
-def _newest(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM calls").fetchone()[0])
+def _emptied(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """A week to be rolled up again, and up to which call it is."""
+    found = connection.execute("SELECT week, seq FROM weeks_to_roll WHERE seq >= 0 ORDER BY week LIMIT 1").fetchone()
+    return None if found is None else (int(found[0]), int(found[1]))
 
 
-class _Part(NamedTuple):
-    """Calls that are read themselves: from where, under which condition, with its parameters."""
-
-    source: str
-    condition: str
-    parameters: tuple[int, ...]
-
-
-class Rollup:
-    """The roll-up of a key, as one report reads it.
-
-    Args:
-        connection: a reading connection.
-        by: the key.
-        wanted: the range of time; a roll-up knows nothing of other filters.
-        number: the number of the roll-up.
-        seq: the last call that it covers.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, by: Dimension, wanted: Filter, number: int, seq: int) -> None:
-        self._connection = connection
-        self._by = by
-        first = -(-(wanted.since or 0) // WEEK)
-        self._kept = (number, first, (1 << 31 if wanted.until is None else wanted.until // WEEK) - 1)
-        self._apart = tuple(self._parts(wanted, seq))
-
-    def _parts(self, wanted: Filter, seq: int) -> Iterator[_Part]:
-        _, first, last = self._kept
-        yield _Part("calls", "seq > ? AND week BETWEEN ? AND ?", (seq, first, last))
-        condition, parameters = wanted.where()
-        bounds = {bound // WEEK for bound in (wanted.since, wanted.until) if bound is not None and bound % WEEK}
-        for week in bounds:
-            if not first <= week <= last:
-                range_of_time = tuple(int(str(each)) for each in parameters)
-                yield _Part("calls INDEXED BY calls_by_cost", f"week = ? AND {condition}", (week, *range_of_time))
-
-    def sums(self) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """Values and what their calls add up to; a value may come several times."""
-        yield from self._pairs(
-            f"SELECT value, {_KEPT_SUMS} FROM spend_by_value WHERE rollup = ? AND week BETWEEN ? AND ? GROUP BY value",
-            self._kept,
-        )
-        for part in self._apart:
-            yield from self._pairs(
-                f"SELECT {self._by.sql} AS value, {_SUMS_OF_CALLS} FROM {part.source}"
-                f" JOIN origins ON origins.id = origin WHERE {part.condition} GROUP BY value",
-                (*self._by.parameters, *part.parameters),
-            )
-
-    def _pairs(self, statement: str, parameters: tuple[object, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
-        for value, *sums in self._connection.execute(statement, parameters):
-            yield value, tuple(sums)
-
-    def costs(self, values: Iterable[str]) -> dict[str, list[int]]:
-        """The known costs of the calls with these values."""
-        chosen = json.dumps(list(values))
-        found: dict[str, list[int]] = {}
-        self._collect(
-            found,
-            "SELECT value, group_concat(costs) FROM spend_by_value WHERE rollup = ? AND week BETWEEN ? AND ?"
-            " AND value IN (SELECT value FROM json_each(?)) GROUP BY value",
-            (*self._kept, chosen),
-        )
-        for part in self._apart:
-            self._collect(
-                found,
-                f"SELECT {self._by.sql} AS name, group_concat(nano) FROM {part.source}"
-                f" JOIN origins ON origins.id = origin WHERE {part.condition}"
-                " AND name IN (SELECT value FROM json_each(?)) GROUP BY name",
-                (*self._by.parameters, *part.parameters, chosen),
-            )
-        return found
-
-    def _collect(self, found: dict[str, list[int]], statement: str, parameters: tuple[object, ...]) -> None:
-        for value, costs in self._connection.execute(statement, parameters):
-            if costs is not None:
-                found.setdefault(value, []).extend(json.loads(f"[{costs}]"))
+def _roll_up_next(connection: sqlite3.Connection) -> None:
+    (done,) = connection.execute("SELECT seq FROM rolled_up").fetchone()
+    (newest,) = connection.execute("SELECT coalesce(max(seq), 0) FROM calls").fetchone()
+    last = min(done + STEP, newest)
+    _name_origins(connection, "seq > ? AND seq <= ?", (done, last))
+    _add_calls(connection, "seq > ? AND seq <= ? AND week NOT IN (SELECT week FROM weeks_to_roll)", (done, last))
+    connection.execute("UPDATE rolled_up SET seq = ?", (last,))
 
 
-@contextmanager
-def rolled(connection: sqlite3.Connection, by: Dimension, wanted: Filter) -> Iterator[Rollup | None]:
-    """The roll-up of this key, which nobody changes meanwhile; None where there is none, or it does not answer what is
-    wanted."""
-    if by.side != "origin" or wanted.values or version(connection) < VERSION_WITH_ROLLUPS:
-        yield None
+def _roll_up_again(connection: sqlite3.Connection, week: int, done: int) -> None:
+    found = connection.execute(
+        "SELECT seq FROM calls INDEXED BY calls_by_cost WHERE week = ? AND seq > ?"
+        " AND seq <= (SELECT seq FROM rolled_up) ORDER BY seq LIMIT ?",
+        (week, done, STEP),
+    ).fetchall()
+    if not found:
+        connection.execute("DELETE FROM weeks_to_roll WHERE week = ?", (week,))
         return
-    connection.execute("SAVEPOINT rolled")  # one view of the store for all that is asked
-    try:
-        row = connection.execute("SELECT id, seq FROM rollups WHERE key = ? AND seq > 0", (by.name,)).fetchone()
-        yield None if row is None else Rollup(connection, by, wanted, *row)
-    finally:
-        connection.execute("RELEASE rolled")
+    chosen = (found[0][0], found[-1][0], week)
+    _name_origins(connection, "seq BETWEEN ? AND ? AND week = ?", chosen)
+    _add_calls(connection, "seq BETWEEN ? AND ? AND week = ?", chosen)
+    connection.execute("UPDATE weeks_to_roll SET seq = ? WHERE week = ?", (found[-1][0], week))
 
 
-def forget(connection: sqlite3.Connection) -> None:
-    """Let no report trust what is rolled up: calls are about to be deleted. The rows go with :data:`UNUSED_ROWS`."""
-    connection.execute("DELETE FROM rollups")
+def _name_origins(connection: sqlite3.Connection, condition: str, parameters: tuple[int, ...]) -> None:
+    """Put the keys and values of some calls into the table ``batch``; new ones get their numbers."""
+    for statement in _SCRATCH:
+        connection.execute(statement)
+    connection.execute(
+        "INSERT INTO temp.asking SELECT * FROM origins WHERE id IN"
+        f" (SELECT origin FROM calls NOT INDEXED WHERE {condition})",
+        parameters,
+    )
+    connection.execute("INSERT INTO temp.named " + NAMED.format(origins="temp.asking"))
+    connection.execute("INSERT OR IGNORE INTO asker_keys (name) SELECT DISTINCT name FROM temp.named")
+    (known,) = connection.execute("SELECT coalesce(max(id), 0) FROM asker_values").fetchone()
+    connection.execute(
+        "INSERT OR IGNORE INTO asker_values (key, value) SELECT DISTINCT asker_keys.id, value"
+        " FROM temp.named JOIN asker_keys USING (name) WHERE NOT left_out"
+    )
+    connection.execute(
+        "INSERT INTO temp.batch SELECT origin, asker_values.key, asker_values.id FROM temp.named"
+        " JOIN asker_keys USING (name) JOIN asker_values"
+        " ON asker_values.key = asker_keys.id AND asker_values.value = named.value WHERE NOT left_out"
+    )
+    connection.execute(
+        "INSERT OR IGNORE INTO origins_by_value SELECT value, origin FROM temp.batch ORDER BY value, origin"
+    )
+    _leave_out(connection, known)
 
 
-UNUSED_ROWS: Final = (
-    "DELETE FROM spend_by_value WHERE (rollup, value, week) IN (SELECT rollup, value, week FROM spend_by_value"
-    " WHERE rollup NOT IN (SELECT id FROM rollups) LIMIT :rows)"
+def _leave_out(connection: sqlite3.Connection, known: int) -> None:
+    """Count the new values of each key, those with numbers above ``known``, and go without keys that have too many."""
+    new = connection.execute("SELECT key, count(*) FROM asker_values WHERE id > ? GROUP BY key", (known,)).fetchall()
+    connection.executemany("UPDATE asker_keys SET number = number + ? WHERE id = ?", [(n, key) for key, n in new])
+    connection.execute(
+        "UPDATE asker_keys SET left_out = 1 WHERE number > ? AND number * ? > (SELECT seq FROM rolled_up)"
+        f" AND name NOT IN ({_NO_CONTEXT_KEYS})",
+        (_MANY_VALUES, _CALLS_A_VALUE),
+    )
+
+
+def _add_calls(connection: sqlite3.Connection, condition: str, parameters: tuple[int, ...]) -> None:
+    connection.execute(
+        f"INSERT INTO spend_by_asker SELECT key, week, value, series, {SUMS_OF_CALLS}, group_concat(nano)"
+        f" FROM calls NOT INDEXED CROSS JOIN temp.batch USING (origin) WHERE {condition} GROUP BY 1, 2, 3, 4"
+        f" ON CONFLICT (key, week, value, series) DO UPDATE SET {_ADDED},"
+        " costs = coalesce(costs || ',' || excluded.costs, costs, excluded.costs)",
+        parameters,
+    )
+
+
+# --- deleting ---------------------------------------------------------------------------------------------------
+
+
+def distrust(connection: sqlite3.Connection, before: int) -> None:
+    """Let no report trust what is rolled up of the weeks with calls before a week, which are about to be deleted."""
+    weeks = [(week,) for week in _weeks(connection) if week < before]
+    connection.executemany("INSERT OR REPLACE INTO weeks_to_roll VALUES (?, -1)", weeks)
+
+
+def _weeks(connection: sqlite3.Connection) -> set[int]:
+    """The weeks with calls or sums, each found by index."""
+    keys = connection.execute("SELECT id FROM asker_keys").fetchall()
+    queries = ["SELECT min(week) FROM calls WHERE week > {}"]
+    queries += [f"SELECT min(week) FROM spend_by_asker WHERE key = {key} AND week > {{}}" for (key,) in keys]
+    found: set[int] = set()
+    for query in queries:
+        rows = connection.execute(
+            f"WITH RECURSIVE found (week) AS (SELECT -1 UNION ALL SELECT ({query.format('found.week')}) FROM found"
+            " WHERE week IS NOT NULL) SELECT week FROM found WHERE week >= 0"
+        )
+        found |= {week for (week,) in rows}
+    return found
+
+
+def trusts(connection: sqlite3.Connection, weeks: set[int]) -> bool:
+    """Whether a report may still read what is rolled up of one of these weeks."""
+    distrusted = {week for (week,) in connection.execute("SELECT week FROM weeks_to_roll WHERE seq < 0")}
+    return not weeks <= distrusted
+
+
+def calls_were_deleted(connection: sqlite3.Connection) -> None:
+    """Say so in the transaction that deletes them: the numbers of the newest calls will be given again."""
+    newest = "(SELECT coalesce(max(seq), 0) FROM calls)"
+    connection.execute(f"UPDATE rolled_up SET seq = {newest} WHERE seq > {newest}")
+    connection.execute(f"UPDATE weeks_to_roll SET seq = {newest} WHERE seq > {newest}")
+
+
+def release(connection: sqlite3.Connection, before: int) -> None:
+    """Have the weeks before a week rolled up again, whose sums are gone."""
+    connection.execute(
+        "UPDATE weeks_to_roll SET seq = 0 WHERE seq < 0 AND week < ? AND NOT EXISTS (SELECT 1 FROM spend_by_asker"
+        " WHERE key IN (SELECT id FROM asker_keys) AND spend_by_asker.week = weeks_to_roll.week)",
+        (before,),
+    )
+
+
+DISTRUSTED_ROWS: Final = (
+    "DELETE FROM spend_by_asker WHERE (key, week, value, series) IN (SELECT key, week, value, series"
+    " FROM spend_by_asker WHERE key IN (SELECT id FROM asker_keys) AND week IN (SELECT week FROM weeks_to_roll"
+    " WHERE seq < 0) LIMIT :rows)"
 )
-"""Deletes some rows of roll-ups that were forgotten. A number is never given again, so that no new one takes them in.
-"""
+"""Deletes some of the sums that no report trusts."""
+ORIGINS_OF_VALUES: Final = (
+    "DELETE FROM origins_by_value WHERE (value, origin) IN (SELECT asker_values.id, named.id FROM ("
+    + NAMED.format(origins="(SELECT * FROM origins WHERE id IN {ids})")
+    + ") AS named JOIN asker_keys USING (name) JOIN asker_values"
+    " ON asker_values.key = asker_keys.id AND asker_values.value = named.value)"
+)
+"""Deletes what finds some origins by their values."""

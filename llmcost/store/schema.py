@@ -4,10 +4,14 @@ Migrations are append-only: a published one never changes, and the number applie
 
 ``calls`` holds what reports count, one narrow row a call; ``records`` the whole line. What repeats is kept once:
 ``series`` is where the money goes (label, model, function ...), ``origins`` who asked for it (user, run, context ...).
-``spend_by_series`` and ``spend_by_origin`` are sums per quarter of an hour, kept up to date by folding, so that a
-report over a million calls reads a hundred thousand rows. A quarter of an hour divides every time zone's day.
-``rollups`` and ``spend_by_value`` hold what a report by a key of an origin read, for the next one. The week
-stands first where the order is otherwise random, so that new rows go to the same few pages.
+``spend_by_series`` has the sums per quarter of an hour, kept up to date by folding, so that a report over a million
+calls reads a hundred thousand rows. A quarter of an hour divides every time zone's day.
+
+What is known of who asked stands once more by key (``asker_keys``: user, run, any key of a context) and value
+(``asker_values``; an empty value has no row): ``origins_by_value`` finds the origins of a value, ``spend_by_asker`` has
+its sums and single costs per week and series. The calls up to the number in ``rolled_up`` are in there, apart from
+those of the weeks in ``weeks_to_roll``, out of which a prune deleted: see ``rollup.py``. The week stands first where
+the order is otherwise random, so that new rows go to the same few pages.
 
 Money is integer nano-dollars; NULL is unknown. Empty text means "not given".
 """
@@ -59,9 +63,25 @@ CREATE TABLE rollups (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UN
 CREATE TABLE spend_by_value (rollup INTEGER, value TEXT, week INTEGER, {_SUMS}, costs TEXT,
     PRIMARY KEY (rollup, value, week)) WITHOUT ROWID;
 """
-VERSION_WITH_ROLLUPS: Final = 3
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _MARKS, _ROLLUPS)
+_ASKERS: Final = f"""
+DROP TABLE rollups;
+DROP TABLE spend_by_value;
+DROP TABLE spend_by_origin;
+CREATE TABLE asker_keys (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+    number INTEGER NOT NULL DEFAULT 0, left_out INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE asker_values (id INTEGER PRIMARY KEY, key INTEGER NOT NULL, value TEXT NOT NULL, UNIQUE (key, value));
+CREATE TABLE origins_by_value (value INTEGER, origin INTEGER, PRIMARY KEY (value, origin)) WITHOUT ROWID;
+CREATE TABLE spend_by_asker (key INTEGER, week INTEGER, value INTEGER, series INTEGER, {_SUMS}, costs TEXT,
+    PRIMARY KEY (key, week, value, series)) WITHOUT ROWID;
+CREATE TABLE rolled_up (seq INTEGER NOT NULL);
+INSERT INTO rolled_up VALUES (0);
+CREATE TABLE weeks_to_roll (week INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE INDEX calls_by_origin ON calls (origin);
+CREATE INDEX calls_by_quarter ON calls (quarter, series, nano)"""
+VERSION_WITH_ASKERS: Final = 4
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _MARKS, _ROLLUPS, _ASKERS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -129,25 +129,26 @@ def test_filters_leave_what_they_name(spend: Spend, values: dict[str, tuple[str,
         assert (some.by("user"), p95_of_all(some), some.first_and_last()) == ([], None, None)
 
 
-@pytest.mark.parametrize("by", ["label", "model", "day"])
-def test_percentiles_are_the_same_in_one_pass(spend: Spend, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    some = Spend(spend.connection, Filter(values={"user": ("user-1", "user-2", "user-3")}), UTC)
-    groups = some.by(by)
-    asked = (p95(some, by, groups), p95_of_all(some))
-    monkeypatch.setattr("llmcost.store.percentiles._MANY", 0)
-    assert (p95(some, by, groups), p95_of_all(some)) == asked
+@pytest.mark.parametrize("by", ["day", "hour"])
+def test_percentiles_of_times_are_the_same_in_one_pass(spend: Spend, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for groups_a_week in (0, 1_000):
+        monkeypatch.setattr("llmcost.store.percentiles._GROUPS_A_WEEK", groups_a_week)
+        found.append(p95(spend, by, spend.by(by)))
+    assert found[0] == found[1]
 
 
 def test_a_filter_that_every_call_passes_costs_nothing(tmp_path: Path) -> None:
     folder = filled(tmp_path, [a_call(1), a_call(2)])
     with reading(folder) as connection:
         only = Spend(connection, Filter(values={"run": ("run-1",), "model": ("gpt-5-mini",)}), UTC)
-        assert (only.table, list(only.wanted.values), only.total.calls) == ("spend_by_series", ["model"], 2)
+        assert (only.chosen, list(only.wanted.values), only.total.calls) == (None, ["model"], 2)
         assert list(only.asked.values) == ["run", "model"]
     filled(tmp_path, [a_call(3, run_id="run-2")])
     with reading(folder) as connection:
         two = Spend(connection, Filter(values={"run": ("run-1",)}), UTC)
-        assert (two.table, two.total.calls) == ("spend_by_origin", 2)
+        assert two.chosen is not None
+        assert two.total.calls == 2
 
 
 @pytest.fixture(scope="module")

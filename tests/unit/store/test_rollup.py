@@ -1,13 +1,18 @@
-"""A roll-up says what the calls say, whatever was folded or deleted since."""
+"""What is rolled up says what the calls say, whatever was folded, deleted or broken off since."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import pytest
 from factories import START_NS, a_call, many_calls
@@ -17,17 +22,15 @@ from llmcost.calls import Call
 from llmcost.store import rollup
 from llmcost.store.booking import QUARTER_NS, WEEK
 from llmcost.store.database import reading, writing
-from llmcost.store.dimensions import dimension
 from llmcost.store.filters import Filter
 from llmcost.store.paths import StoreFolder
-from llmcost.store.percentiles import p95
+from llmcost.store.percentiles import p95, p95_of_all
 from llmcost.store.prune import prune
 from llmcost.store.query import Group, Spend
 from llmcost.store.schema import MIGRATIONS
 
 START = START_NS // QUARTER_NS
-END = START + 30 * 96
-KEYS = ("user", "run", "agent", "task")
+KEYS = ("user", "run", "agent", "session", "task")
 MONDAY = (START // WEEK + 2) * WEEK
 RANGES = {
     "all": Filter(),
@@ -39,6 +42,13 @@ RANGES = {
     "one week": Filter(MONDAY, MONDAY + WEEK),
     "from week to week": Filter(MONDAY - 50, MONDAY + WEEK + 50),
     "before all": Filter(until=START - 5 * WEEK),
+    "of a label": Filter(values={"label": ("research",)}),
+    "of a label in a range": Filter(MONDAY + 1, MONDAY + WEEK + 1, {"section": ("research", "chat-bot")}),
+    "of a user": Filter(values={"user": ("user-3",)}),
+    "of a task and a model": Filter(MONDAY + 1, None, {"task": ("t1",), "model": ("gpt-5-mini",)}),
+    "of a user and a task": Filter(values={"user": ("user-3", "user-4"), "task": ("t1", "t2")}),
+    "of no task": Filter(values={"task": ("",)}),
+    "of nobody": Filter(values={"user": ("nobody",)}),
 }
 
 
@@ -48,118 +58,298 @@ def about(call: Call, number: int) -> Call:
 
 
 CALLS = [about(call, n) for n, call in enumerate(many_calls(1200, days=30, users=50))]
-
-
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollup, "LEAST_CALLS", 1)
-    monkeypatch.setattr(rollup, "_CHUNK", 250)
+LATER = [call for call in CALLS if call.started_ns // QUARTER_NS >= MONDAY]
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> StoreFolder:
+    """A store of which nothing is rolled up."""
     return filled(tmp_path_factory.mktemp("plain"), CALLS)
 
 
 @pytest.fixture(scope="module")
 def rolled(tmp_path_factory: pytest.TempPathFactory) -> StoreFolder:
-    """A store whose roll-ups stop at two thirds of its calls."""
+    """A store that is rolled up in steps, to two thirds of its calls."""
     folder = filled(tmp_path_factory.mktemp("rolled"), CALLS[:800])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rollup, "LEAST_CALLS", 1)
-        for key in KEYS:
-            rollup.roll_up(folder, dimension(key))
+    roll_up(folder, 70)
     return filled(folder.root, CALLS[800:])
 
 
-def answers(folder: StoreFolder, key: str, wanted: Filter) -> tuple[list[Group], dict[str, int]]:
+def roll_up(folder: StoreFolder, calls: int = 250) -> None:
+    """Roll up all calls, so many at a time."""
+    with pytest.MonkeyPatch.context() as patch, writing(folder) as connection:
+        patch.setattr(rollup, "STEP", calls)
+        while rollup.is_due(connection):
+            rollup.step(connection)
+        patch.setattr(rollup, "STEP", 1)
+        while rollup.is_due(connection):
+            patch.setattr(rollup, "STEP", calls)
+            rollup.step(connection)
+            patch.setattr(rollup, "STEP", 1)
+
+
+Answer = tuple[list[Group], dict[str, int], int | None]
+
+
+def answer(folder: StoreFolder, key: str, wanted: Filter) -> Answer:
     with reading(folder) as connection:
         spend = Spend(connection, wanted, UTC)
         groups = spend.by(key)
-        return groups, p95(spend, key, groups)
+        return groups, p95(spend, key, groups), p95_of_all(spend)
 
 
-@pytest.mark.parametrize("key", KEYS)
+def answers(folder: StoreFolder) -> list[Answer]:
+    return [answer(folder, key, wanted) for key in KEYS for wanted in RANGES.values()]
+
+
+def covered(folder: StoreFolder) -> int:
+    """The number of the last call that is rolled up."""
+    with reading(folder) as connection:
+        return int(connection.execute("SELECT seq FROM rolled_up").fetchone()[0])
+
+
+@pytest.mark.parametrize("key", [*KEYS, "label", "hour"])
 @pytest.mark.parametrize("wanted", RANGES.values(), ids=RANGES)
 def test_a_roll_up_says_what_the_calls_say(plain: StoreFolder, rolled: StoreFolder, key: str, wanted: Filter) -> None:
-    assert answers(rolled, key, wanted) == answers(plain, key, wanted)
+    assert (covered(plain), covered(rolled)) == (0, 800)
+    assert answer(rolled, key, wanted) == answer(plain, key, wanted)
 
 
-def test_the_next_report_takes_in_what_was_folded_since(plain: StoreFolder, tmp_path: Path) -> None:
-    folder = filled(tmp_path, CALLS[:500])
-    rollup.roll_up(folder, dimension("user"))
-    filled(tmp_path, CALLS[500:])
-    rollup.roll_up(folder, dimension("user"))
-    assert covered(folder) == {"user": len(CALLS)}
-    assert answers(folder, "user", Filter()) == answers(plain, "user", Filter())
-
-
-def covered(folder: StoreFolder) -> dict[str, int]:
-    with reading(folder) as connection:
-        return dict(connection.execute("SELECT key, seq FROM rollups"))
-
-
-def test_only_keys_of_who_asked_are_rolled_up_and_only_where_the_store_is_large(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_folding_rolls_up_as_soon_as_there_are_enough_calls(
+    plain: StoreFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = filled(tmp_path, CALLS[:20])
-    rollup.roll_up(folder, dimension("label"))
-    monkeypatch.setattr(rollup, "LEAST_CALLS", 21)
-    rollup.roll_up(folder, dimension("user"))
-    assert covered(folder) == {}
-
-
-def test_another_filter_is_not_answered_from_a_roll_up(plain: StoreFolder, rolled: StoreFolder) -> None:
-    wanted = Filter(values={"task": ("t1",)})
-    assert answers(rolled, "user", wanted) == answers(plain, "user", wanted)
-
-
-def test_a_prune_leaves_nothing_of_what_it_deletes(tmp_path: Path) -> None:
+    monkeypatch.setattr(rollup, "STEP", 500)
+    monkeypatch.setattr("llmcost.store.fold.CHUNK", 50_000)
     folder = filled(tmp_path, CALLS)
-    rollup.roll_up(folder, dimension("user"))
+    assert 500 <= covered(folder) <= 1200
+    assert answers(folder) == answers(plain)
+
+
+def test_what_no_call_names_is_the_rest(tmp_path: Path) -> None:
+    with_a_task = [call for call in CALLS if call.attribution.context]
+    folder = filled(tmp_path, [*with_a_task[:300], *CALLS[:4]])
+    roll_up(folder)
+    groups, tails, _ = answer(folder, "task", Filter())
+    assert {group.key for group in groups} == {"t0", "t1", "t2", ""}
+    assert sum(group.sums.calls for group in groups) == 301
+    assert tails[""] == round((CALLS[0].cost.total or 0) * 1e9)
+
+
+def test_a_key_with_nearly_as_many_values_as_calls_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: StoreFolder
+) -> None:
+    monkeypatch.setattr(rollup, "_MANY_VALUES", 100)
+    calls = [
+        replace(call, attribution=replace(call.attribution, context={**call.attribution.context, "request": str(n)}))
+        for n, call in enumerate(CALLS)
+    ]
+    folder = filled(tmp_path, calls)
+    roll_up(folder, 70)
+    with reading(folder) as connection:
+        kept = dict(connection.execute("SELECT name, left_out FROM asker_keys"))
+        number = connection.execute("SELECT count(*) FROM asker_values JOIN asker_keys ON key = asker_keys.id"
+                                    " WHERE name = 'request'").fetchone()[0]  # fmt: skip
+    assert kept == {"user": 0, "run": 0, "task": 0, "request": 1}
+    assert number < 300
+    groups, _, _ = answer(folder, "request", Filter())
+    assert (len(groups), sum(group.sums.calls for group in groups)) == (1200, 1200)
+    assert answer(folder, "label", Filter(values={"request": ("77",)}))[0][0].sums.calls == 1
+    assert answers(folder) == answers(plain)
+
+
+@pytest.mark.parametrize("context", [{"n": 1}, {"n": 1.5}, {"n": True}, {"n": None}, {"n": [1, "é"]}, {"label": "x"}])
+def test_values_of_any_kind_are_the_same_rolled_up(tmp_path: Path, context: dict[str, Any]) -> None:
+    call = a_call(1)
+    calls = [replace(call, attribution=replace(call.attribution, context=context)), a_call(2)]
+    folder = filled(tmp_path, calls)
+    key = next(iter(context))
+    before = answer(folder, key, Filter())
+    only = Filter(values={key: (before[0][0].key,)})
+    left = answer(folder, "model", only)
+    roll_up(folder)
+    assert answer(folder, key, Filter()) == before
+    assert answer(folder, "model", only) == left
+
+
+# --- deleting ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def only_later(tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
+    return answers(filled(tmp_path_factory.mktemp("later"), LATER))
+
+
+@pytest.mark.parametrize("before", [MONDAY, MONDAY + 100])
+def test_a_prune_leaves_nothing_of_what_it_deletes(tmp_path: Path, before: int) -> None:
+    folder = filled(tmp_path / "all", CALLS)
+    roll_up(folder)
     with writing(folder) as connection:
-        prune(connection, MONDAY, pause=lambda _: None)
-        assert connection.execute("SELECT count(*) FROM spend_by_value").fetchone() == (0,)
-    only = filled(tmp_path / "only", [call for call in CALLS if call.started_ns // QUARTER_NS >= MONDAY])
-    rollup.roll_up(folder, dimension("user"))
-    assert answers(folder, "user", Filter()) == answers(only, "user", Filter())
+        prune(connection, before, pause=lambda _: None)
+    only = answers(filled(tmp_path / "only", [c for c in CALLS if c.started_ns // QUARTER_NS >= before]))
+    assert answers(folder) == only
+    roll_up(folder)
+    assert answers(folder) == only
+    with reading(folder) as connection:
+        assert connection.execute("SELECT count(*) FROM weeks_to_roll").fetchone() == (0,)
+        first = connection.execute("SELECT min(week) FROM spend_by_asker").fetchone()
+        gone = "SELECT count(*) FROM origins_by_value WHERE origin NOT IN (SELECT id FROM origins)"
+        assert (first, connection.execute(gone).fetchone()) == ((MONDAY // WEEK,), (0,))
 
 
-def test_a_report_that_rolls_up_during_a_prune_keeps_nothing_of_it(tmp_path: Path) -> None:
+def test_rolling_up_during_a_prune_keeps_nothing_of_it(tmp_path: Path, only_later: list[Answer]) -> None:
+    folder = filled(tmp_path, CALLS[:800])
+    roll_up(folder)
+    filled(tmp_path, CALLS[800:])
+    with writing(folder) as connection:
+        prune(connection, MONDAY, progress=lambda _: roll_up(folder), pause=lambda _: None)
+    assert answers(folder) == only_later
+    roll_up(folder)
+    assert answers(folder) == only_later
+
+
+def test_old_calls_that_come_during_a_prune_leave_no_sums(tmp_path: Path, only_later: list[Answer]) -> None:
     folder = filled(tmp_path, CALLS)
+    late = [a_call(5000 + n, started_ns=START_NS - (n + 1) * WEEK * QUARTER_NS) for n in range(3)]
+
+    def meanwhile(_: int) -> None:
+        if late:
+            filled(tmp_path, [late.pop()])
+            roll_up(folder)
+
+    roll_up(folder)
     with writing(folder) as connection:
-        prune(
-            connection,
-            MONDAY,
-            progress=lambda _: rollup.roll_up(folder, dimension("user")),
-            pause=lambda _: None,
-        )
-    only = filled(tmp_path / "only", [call for call in CALLS if call.started_ns // QUARTER_NS >= MONDAY])
-    assert covered(folder) == {}
-    rollup.roll_up(folder, dimension("user"))
-    assert answers(folder, "user", Filter()) == answers(only, "user", Filter())
+        prune(connection, MONDAY, progress=meanwhile, pause=lambda _: None)
+    roll_up(folder)
+    assert answers(folder) == only_later
+
+
+def test_two_prunes_at_once(tmp_path: Path, only_later: list[Answer]) -> None:
+    folder = filled(tmp_path, CALLS)
+    roll_up(folder)
+    done: list[int] = []
+
+    def another(_: int) -> None:
+        if not done:
+            done.append(1)
+            with writing(folder) as connection:
+                prune(connection, MONDAY - WEEK, pause=lambda _: None)
+        roll_up(folder)
+
+    with writing(folder) as connection:
+        prune(connection, MONDAY, progress=another, pause=lambda _: None)
+    roll_up(folder)
+    assert answers(folder) == only_later
+
+
+def test_numbers_that_are_given_again_are_rolled_up_again(tmp_path: Path, plain: StoreFolder) -> None:
+    old = [replace(call, id=f"old{n}", started_ns=START_NS - WEEK * QUARTER_NS) for n, call in enumerate(CALLS[::-1])]
+    folder = filled(tmp_path, old)
+    roll_up(folder)
+    with writing(folder) as connection:
+        prune(connection, START - 1, pause=lambda _: None)
+    assert covered(folder) == 0
+    filled(tmp_path, CALLS)
+    assert answers(folder) == answers(plain)
+    roll_up(folder)
+    assert answers(folder) == answers(plain)
+
+
+KILLED = """
+import os, sqlite3, sys
+from pathlib import Path
+from llmcost.store import database, rollup
+from llmcost.store.paths import StoreFolder
+from llmcost.store.prune import prune
+left = int(sys.argv[2])
+class Killing(sqlite3.Connection):
+    def execute(self, *arguments):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), 9)
+        return super().execute(*arguments)
+connect = sqlite3.connect
+database.sqlite3.connect = lambda *a, **k: connect(*a, factory=Killing, **k)
+rollup.STEP = 200
+with database.writing(StoreFolder(Path(sys.argv[1]))) as connection:
+    while rollup.is_due(connection):
+        rollup.step(connection)
+    if sys.argv[3:]:
+        prune(connection, int(sys.argv[3]), pause=lambda _: None)
+"""
+
+
+def killed(folder: StoreFolder, statements: int, *further: object) -> None:
+    """Roll up, and be killed before a statement."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, str(folder.root), str(statements), *map(str, further)]
+    assert subprocess.run(command, check=False, env=environment).returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("statements", [9, 20, 27, 45])
+def test_a_kill_while_rolling_up_loses_nothing(tmp_path: Path, plain: StoreFolder, statements: int) -> None:
+    folder = filled(tmp_path, CALLS)
+    killed(folder, statements)
+    assert covered(folder) % 200 == 0
+    assert answers(folder) == answers(plain)
+    roll_up(folder)
+    assert answers(folder) == answers(plain)
+
+
+@pytest.mark.parametrize("statements", [8, 16, 24, 60])
+def test_a_kill_while_pruning_leaves_what_the_calls_say(tmp_path: Path, statements: int) -> None:
+    folder = filled(tmp_path, CALLS)
+    roll_up(folder)
+    killed(folder, statements, MONDAY)
+    roll_up(folder)
+    with reading(folder) as connection:
+        left = connection.execute("SELECT count(*), sum(nano) FROM calls").fetchone()
+    groups, _, _ = answer(folder, "user", Filter(MONDAY))
+    with reading(folder) as connection:
+        later = connection.execute("SELECT count(*), sum(nano) FROM calls WHERE quarter >= ?", (MONDAY,)).fetchone()
+    assert (sum(g.sums.calls for g in groups), sum(g.sums.nano for g in groups)) == later
+    every, _, _ = answer(folder, "user", Filter())
+    assert (sum(g.sums.calls for g in every), sum(g.sums.nano for g in every)) == left
+
+
+# --- older stores -----------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def of_version_2() -> Iterator[None]:
+def of_version(number: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("llmcost.store.schema.MIGRATIONS", MIGRATIONS[:2])
+        patch.setattr("llmcost.store.schema.MIGRATIONS", MIGRATIONS[:number])
+        patch.setattr("llmcost.store.fold.is_due", lambda _: False)
         yield
 
 
-def test_an_older_store_that_cannot_be_brought_up_is_still_read(tmp_path: Path) -> None:
-    with of_version_2():
-        folder = filled(tmp_path, CALLS[:30])
-    groups, _ = answers(folder, "user", Filter())
-    assert sum(group.sums.calls for group in groups) == 30
+@pytest.mark.parametrize("number", [2, 3])
+def test_an_older_store_is_read_and_then_brought_up(tmp_path: Path, plain: StoreFolder, number: int) -> None:
+    with of_version(number):
+        folder = filled(tmp_path, CALLS)
+    assert answers(folder) == answers(plain)
     with sqlite3.connect(folder.database) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (number,)
+    rollup.catch_up(folder)
+    roll_up(folder)
+    assert covered(folder) == len(CALLS)
+    assert answers(folder) == answers(plain)
+
+
+def test_a_store_that_is_up_to_date_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = filled(tmp_path, CALLS[:30])
+    monkeypatch.setattr(rollup, "writing", None)
+    rollup.catch_up(folder)
+    monkeypatch.undo()
+    monkeypatch.setattr(rollup, "STEP", 30)
+    rollup.catch_up(folder)
+    assert covered(folder) == 30
 
 
 def test_calls_of_unknown_cost_add_no_cost(tmp_path: Path) -> None:
     folder = filled(tmp_path, [replace(a_call(n, cost=None), run_id="r") for n in range(3)])
-    rollup.roll_up(folder, dimension("run"))
+    roll_up(folder)
     filled(tmp_path, [a_call(9)])
-    groups, tails = answers(folder, "run", Filter())
+    groups, tails, _ = answer(folder, "run", Filter())
     assert "r" not in tails
     assert {group.key: group.sums.due for group in groups}["r"] is None

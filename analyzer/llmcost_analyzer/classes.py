@@ -209,13 +209,14 @@ class Classes:
         return frozenset((Function(ref, bound),))
 
     def _sets(self, ref: Ref) -> dict[str, list[tuple[Ref, Expr | None]]]:
-        """What the methods of a class assign to ``self``."""
+        """What the methods of a class assign to ``self``, or to the class by its name."""
         found = self._instance_sets.get(ref)
         if found is None:
             found = self._instance_sets[ref] = defaultdict(list)
+            by_name = ("name", self._index.scope(ref).name)
             for at, scope, receiver in self._method_scopes(ref):
                 for base, name, value in scope.sets:
-                    if base == ("name", receiver):
+                    if base in (("name", receiver), by_name):
                         found[name].append((at, value))
         return found
 

@@ -68,7 +68,13 @@ class EffectReader:
         return any(value is call for _, _, value in self.index.scope(ref).sets)
 
     def _hand_over(self, ref: Ref, call: Expr, out: Effects) -> None:
-        """``retry(client.chat.completions.create, ...)``: a method that is a request is handed on to be called."""
+        """``retry(client.chat.completions.create, ...)``: a method that is a request is handed on to be called.
+
+        What makes an object (``Tool(func=chain.run)``) only keeps it.
+        """
+        name = callee_name(call[1])
+        if name[:1].isupper() and name not in known.RUNS_ARGUMENTS:
+            return
         for arg in [*call[2], *(value for _, value in call[3])]:
             if arg is not None and arg[0] == "attr":
                 for value in in_turn(self.evaluator.value(ref, arg)):

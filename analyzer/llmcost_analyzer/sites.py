@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from llmcost_analyzer import http
 from llmcost_analyzer.evaluate import Evaluator
 from llmcost_analyzer.facts import Expr, callee_name
 from llmcost_analyzer.index import Index
 from llmcost_analyzer.values import UNKNOWN_PART, Ref, Text
+
+_MOST_ADDRESSES: Final = 6
+"""What may be more texts than this is any setting of a program, and so no address that is known."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,7 +60,7 @@ def raw_requests(evaluator: Evaluator, ref: Ref, call: Expr, at: int) -> Iterato
         operation, _ = Counter(map(http.operation, addresses)).most_common(1)[0]
         yield request(evaluator, ref, call, ("http", operation))
         return
-    if all(text == UNKNOWN_PART for text in texts):
+    if len(texts) > _MOST_ADDRESSES or not any(text.strip(UNKNOWN_PART) for text in texts):
         operation = _operation_of_body(evaluator, ref, call)
         if operation:
             yield request(evaluator, ref, call, ("http", operation))

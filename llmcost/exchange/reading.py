@@ -15,7 +15,6 @@ from llmcost.providers.wanted import load
 _FIRST_EVENTS: Final = 4
 """So many events are parsed for the model and the id, which some providers leave empty in the first."""
 
-_MARK_SIZE: Final = 64
 _BOM: Final = b"\xef\xbb\xbf"
 _SNIFF: Final = 6
 
@@ -62,7 +61,7 @@ class Reading:
         self._made: Callable[[], Framing] | None = None
         self._framing: Framing | None = None
         self._head = self._end = b""
-        self._window: Window | None = Window()
+        self._window: Window | None = None
         self._kept: list[bytes] = []
         self._room = EVENT_LIMIT
         self._complete = False
@@ -100,29 +99,28 @@ class Reading:
         elif not self.passes(chunk):
             self._keep(chunk)
             between, events = framing.between, framing.feed(chunk)
+            plain = False
             for event in events:
-                self._event(event)
-            told = self.chunks >= _FIRST_EVENTS or self._collector.named
-            if told and between and len(events) == 1 and self._search(chunk) is None:
+                plain = self._event(event)
+            if plain and between and len(events) == 1 and (self.chunks >= _FIRST_EVENTS or self._collector.named):
                 self._head, self._end = form_of(framing, chunk, self._head)
             elif not framing.between:
                 self._head = b""
 
     def whole(self, body: bytes) -> None:
         """Take a complete body."""
-        if self._window is None or self._window.size or not self._json_at_once(body):
+        if self._decided or self._window is not None or not self._json_at_once(body):
             self.feed(body)
 
     def _json_at_once(self, body: bytes) -> bool:
         head = body[:64].lstrip()
         if not head.startswith(b"{"):
             return False
-        if self._request.stream and sniff(head, self._type(), lines=False) is not None:
+        if self._request.stream and sniff(head, self._type, lines=False) is not None:
             return False
         if not large(self._shape, body, self._collector, self._request.choices):
             return False
-        self._complete = True
-        self._window = None
+        self._complete = self._decided = True
         self._keep(body)
         return True
 
@@ -131,13 +129,18 @@ class Reading:
 
     def _begin(self, chunk: bytes) -> None:
         """The first bytes that are not white space tell the framing; a plain JSON body waits for its end."""
-        if self._window is None:
+        window = self._window
+        if window is None:
+            if self._decided or self._decide(chunk, last=False):
+                return
+            window = self._window = Window()
+            window.add(chunk)
             return
-        self._window.add(chunk)
+        window.add(chunk)
         if not self._decided:
-            text = self._window.take()
+            text = window.take()
             if not self._decide(text, last=False):
-                self._window.add(text)
+                window.add(text)
 
     def _decide(self, text: bytes, *, last: bool) -> bool:
         """Choose the framing. Tells whether the text went to one; without one it stays a JSON body."""
@@ -145,7 +148,7 @@ class Reading:
         if not last and (not head or (len(head) < _SNIFF and head[:1] not in b"{[")):
             return False
         self._decided = True
-        made = sniff(head, self._type(), lines=self._request.stream and self._shape.stream.lines)
+        made = sniff(head, self._type, lines=self._request.stream and self._shape.stream.lines)
         if made is None and head[:1] != b"{":
             # Audio, plain text, HTML: nothing to read, and nothing to keep.
             self._window, self._complete = None, True
@@ -157,27 +160,24 @@ class Reading:
         self.feed(head)
         return True
 
-    def _event(self, data: bytes) -> None:
+    def _event(self, data: bytes) -> bool:
+        """Read an event. Tells whether nothing watched stands in it."""
         self.chunks += 1
         stream = self._shape.stream
         if data in stream.end:
             self.done = True
-            return
-        if not self._watched(data) and (self.chunks > _FIRST_EVENTS or self._collector.named):
-            return
+            return False
+        plain = self._search(data) is None
+        if plain and (self.chunks > _FIRST_EVENTS or self._collector.named):
+            return True
         document = self._shape.told_in.wanted.of(data)
         if document is None and len(data) >= EVENT_LIMIT // 2:
             self._piece(data)
-            return
+            return False
         self._collector.take(document)
         if stream.end_path is not None and paths.get(document, stream.end_path) in stream.end_values:
             self.done = True
-
-    def _watched(self, data: bytes) -> bool:
-        """Whether an event can hold something needed, judged on its raw bytes: a watched key, or the end mark."""
-        if self._search(data) is not None:
-            return True
-        return len(data) < _MARK_SIZE and any(mark in data for mark in self._shape.stream.end)
+        return plain
 
     def _piece(self, data: bytes) -> None:
         """Of an event too large to keep, its usage can still be read."""

@@ -271,22 +271,22 @@ def form_of(framing: Framing, chunk: bytes, like: bytes) -> tuple[bytes, bytes]:
     return head, end
 
 
-def sniff(head: bytes, content_type: str, *, lines: bool) -> Callable[[], Framing] | None:
+def sniff(head: bytes, content_type: Callable[[], str], *, lines: bool) -> Callable[[], Framing] | None:
     """The framing of a body, by how it begins and what its content type says; None for a plain JSON body.
 
     Args:
         head: the first bytes that are not white space.
-        content_type: the header, in lower case; may be empty or wrong.
+        content_type: gives the header, in lower case; it may be empty or wrong. Asked where the bytes do not tell.
         lines: whether the shape streams JSON lines.
     """
+    if head.startswith((b"data", b"event", b":", b"id", b"retry")):
+        return EventStream
     if head.startswith(b"["):
         return Items
     if head.startswith(b"{"):
-        told = any(word in content_type for word in ("ndjson", "jsonl", "json-lines", "stream+json"))
+        told = any(word in content_type() for word in ("ndjson", "jsonl", "json-lines", "stream+json"))
         return Lines if told or lines else None
-    if head.startswith((b"data", b"event", b":", b"id", b"retry")) or "event-stream" in content_type:
-        return EventStream
-    return None
+    return EventStream if "event-stream" in content_type() else None
 
 
 # --- content encodings ------------------------------------------------------------------------------------------

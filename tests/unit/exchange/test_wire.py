@@ -117,7 +117,7 @@ def test_a_window_keeps_head_and_tail() -> None:
 def test_framing_is_told_by_the_first_bytes(
     head: bytes, content_type: str, lines: bool, framing: type[Framing] | None
 ) -> None:
-    assert sniff(head, content_type, lines=lines) is framing
+    assert sniff(head, lambda: content_type, lines=lines) is framing
 
 
 TEXT = b"the quick brown fox " * 500

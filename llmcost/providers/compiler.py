@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 from llmcost.errors import ConfigError
@@ -53,7 +54,7 @@ class Compiler:
                 self._raw[f"{name}.{key}"] = (where, table)
 
     def providers(self) -> list[Provider]:
-        """Every provider of the files.
+        """Every provider of the files. Their shapes are compiled when they are needed, or by :meth:`check`.
 
         Raises:
             ConfigError: naming the file and the key at fault.
@@ -79,26 +80,39 @@ class Compiler:
 
     def _route(self, provider: str, where: str, path: str, row: Mapping[str, Any]) -> Route:
         _known(where, row, ROUTE_KEYS)
-        shape = self._shape(where, provider, str(row.get("shape")))
+        key = self._key(where, provider, str(row.get("shape")))
         return Route(
             row.get("provider", provider),
             row.get("method", "POST"),
             path,
             re.split(r"[*}]", path)[-1],
-            shape,
-            row.get("operation", shape.operation),
+            partial(self._shape, key),
+            row.get("operation"),
             bool(row.get("poll", False)),
             row.get("stream"),
         )
 
-    def _shape(self, where: str, provider: str, name: str) -> Shape:
+    def check(self) -> None:
+        """Compile every shape now.
+
+        Raises:
+            ConfigError: naming the file and the key at fault.
+        """
+        for key in self._raw:
+            self._shape(key)
+
+    def _key(self, where: str, provider: str, name: str) -> str:
         key = name if name in self._raw else f"{provider}.{name}"
         if key not in self._raw:
             raise ConfigError(f"{where}: unknown shape {name!r}")
-        if key not in self._shapes:
+        return key
+
+    def _shape(self, key: str) -> Shape:
+        found = self._shapes.get(key)
+        if found is None:
             owner = key.rpartition(".")[0]
-            self._shapes[key] = _compile_shape(key, *self._inherited(owner, key))
-        return self._shapes[key]
+            found = self._shapes.setdefault(key, _compile_shape(key, *self._inherited(owner, key)))
+        return found
 
     def _inherited(self, provider: str, key: str) -> tuple[str, dict[str, Any]]:
         """The tables of a shape laid over those of the shape that it is ``like``."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -153,16 +153,30 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path pattern of a provider and the shape that is spoken there; ``end`` is the literal end of the pattern."""
+    """A path pattern of a provider and the shape that is spoken there; ``end`` is the literal end of the pattern.
+
+    ``find`` gives the shape, which is compiled when it is first asked for: a program speaks few of them. ``stated`` is
+    the operation, where it is not the shape's.
+    """
 
     provider: str
     method: str
     path: str
     end: str
-    shape: Shape
-    operation: str
+    find: Callable[[], Shape]
+    stated: str | None = None
     poll: bool = False
     stream: bool | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """The form of request and response."""
+        return self.find()
+
+    @property
+    def operation(self) -> str:
+        """The value of ``gen_ai.operation.name``."""
+        return self.stated or self.shape.operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,10 @@ def _registry(hosts: tuple[tuple[str, str], ...], extra: tuple[Path, ...]) -> Re
 
 def _providers(extra: tuple[Path, ...]) -> list[Provider]:
     documents = [*_packaged(), *((str(path), _parse(str(path), _read(path))) for path in extra)]
-    return Compiler(documents).providers()
+    compiler = Compiler(documents)
+    if extra:
+        compiler.check()
+    return compiler.providers()
 
 
 def _packaged() -> list[tuple[str, dict[str, Any]]]:

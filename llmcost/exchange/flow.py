@@ -111,8 +111,8 @@ def _receive(call: OpenCall, adapter: ClientAdapter, response: Any) -> None:
         status, headers, content = adapter.status(response), adapter.headers(response), adapter.content(response)
         if content is None:
             call.answered(status, headers)
-            if "content-encoding" in headers:  # to look up what is absent, the usual case, takes an exception
-                call.decode(headers["content-encoding"])
+            # To look up what is absent, the usual case, takes an exception.
+            call.decode(headers["content-encoding"] if "content-encoding" in headers else None)  # noqa: SIM401
             adapter.tap(response, call)
             return
         call.whole(status, headers, content)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmcost import semconv
+from llmcost.lean import dataclass
 from llmcost.records import maker, quick
 
 CostStatus = Literal[

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmcost import semconv
 from llmcost.checking import AnomalySettings, checked
 from llmcost.errors import ConfigError, reason
+from llmcost.lean import dataclass
 
 if TYPE_CHECKING:
     from llmcost.control import Budget

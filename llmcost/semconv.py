@@ -6,8 +6,9 @@ They move between releases, so they are written down here and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from llmcost.lean import dataclass
 
 SCOPE: Final = "llmcost"
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.37.0"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from llmcost.config import Config
+from llmcost.lean import dataclass
 
 log: Final = logging.getLogger("llmcost")
 

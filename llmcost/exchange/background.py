@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from llmcost.calls import Call
+from llmcost.lean import dataclass
 from llmcost.providers import ResponseFacts
 
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from queue import SimpleQueue
 from random import Random
 from types import FrameType
@@ -19,6 +19,7 @@ from opentelemetry.context import Context
 from llmcost.calls import Attribution, Call
 from llmcost.exchange.background import Background
 from llmcost.exchange.estimate import TokenRates
+from llmcost.lean import dataclass
 from llmcost.pricing import PriceBook
 from llmcost.providers import Registry
 

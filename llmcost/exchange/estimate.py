@@ -8,11 +8,12 @@ estimates are off is told in ``docs/explanation/estimates.md``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 from typing import Final
 
 from llmcost.calls import NO_USAGE, Usage
+from llmcost.lean import dataclass
 from llmcost.providers import RequestFacts, ResponseFacts
 
 CHARACTERS_PER_TOKEN: Final = 4.0

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from llmcost.calls import Cost, CostStatus, Usage
+from llmcost.lean import dataclass
 from llmcost.pricing import naming, overrides, pricemap
 from llmcost.pricing.entries import Entry
 from llmcost.pricing.formula import Price, cost

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from llmcost.calls import Usage
+from llmcost.lean import dataclass
 from llmcost.pricing.entries import Entry
 from llmcost.pricing.tables import billing
 

@@ -8,10 +8,11 @@ zero.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from llmcost.calls import Cost, CostStatus, Usage, make_cost
+from llmcost.lean import dataclass
 from llmcost.pricing.entries import Entry
 from llmcost.pricing.fees import PER_REQUEST, Fee, Pricing, fees, used_units
 from llmcost.pricing.rates import CLASSES, RateCard

@@ -8,11 +8,11 @@ is the whole entry.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from llmcost.errors import ConfigError
+from llmcost.lean import dataclass
 from llmcost.pricing import fields
 
 

@@ -15,12 +15,13 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from llmcost.errors import PriceMapError, reason
+from llmcost.lean import dataclass
 from llmcost.pricing import entries
 from llmcost.pricing.entries import Entries, Entry
 

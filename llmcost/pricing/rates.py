@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from llmcost.lean import dataclass
 from llmcost.pricing.entries import Entry
 from llmcost.pricing.tables import billing
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from llmcost.calls import Cost, Usage
+from llmcost.lean import dataclass
 from llmcost.pricing.formula import Price, cost, fee_lines, split
 from llmcost.pricing.rates import CLASSES
 

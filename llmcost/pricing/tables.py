@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
+
+from llmcost.lean import dataclass
 
 _DATA: Final = Path(__file__).parent / "data"
 

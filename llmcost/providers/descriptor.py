@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Protocol
 
+from llmcost.lean import dataclass
 from llmcost.providers.facts import ResponseFacts
 from llmcost.providers.functions import Function
 from llmcost.providers.paths import Path

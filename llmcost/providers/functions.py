@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from llmcost.lean import dataclass
 from llmcost.providers.leaves import LeafType
 
 Counts = dict[str, float]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Lock
 from typing import Final
 from urllib.parse import unquote
 
+from llmcost.lean import dataclass
 from llmcost.providers import requests
 from llmcost.providers.descriptor import Provider, Route, Shape
 from llmcost.providers.facts import RequestFacts

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from llmcost.lean import dataclass
 from llmcost.providers.wanted import Wanted, load
 
 SMALL: Final = 3_000

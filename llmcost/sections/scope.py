@@ -11,13 +11,14 @@ import threading
 import weakref
 from asyncio import current_task
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import FrameType
 from typing import Any, Final
 
 from opentelemetry.context import Context, attach, create_key, get_current
 
 from llmcost.calls import Attribution
+from llmcost.lean import dataclass
 
 KEY: Final = create_key("llmcost.scope")
 

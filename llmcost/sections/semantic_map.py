@@ -12,11 +12,12 @@ import json
 import os
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from llmcost.errors import SemanticMapError
+from llmcost.lean import dataclass
 
 FOLDER: Final = ".llmcost"
 MAP_NAME: Final = "semantic_map.json"

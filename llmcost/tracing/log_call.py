@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -15,6 +15,7 @@ from llmcost.calls import NO_USAGE, NOT_BILLED, UNATTRIBUTED, UNPRICED, Attribut
 from llmcost.errors import BudgetExceeded
 from llmcost.exchange.by_hand import OPEN, ToldByHand
 from llmcost.exchange.guard import guard
+from llmcost.lean import dataclass
 from llmcost.sections.scope import KEY, Placed, current
 
 if TYPE_CHECKING:

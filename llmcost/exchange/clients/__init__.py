@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import wrapt
 
 from llmcost.exchange.clients import httpx_family
 from llmcost.exchange.guard import guard
+from llmcost.lean import dataclass
 
 Send = Callable[..., Any]
 Wrap = Callable[[ModuleType, Send], Send]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -57,7 +56,8 @@ def raw_requests(evaluator: Evaluator, ref: Ref, call: Expr, at: int) -> Iterato
     texts = [v.text for v in evaluator.argument(ref, call, at, "url") if isinstance(v, Text)]
     addresses = sorted(text for text in texts if http.is_model_address(text))
     if addresses:
-        operation, _ = Counter(map(http.operation, addresses)).most_common(1)[0]
+        operations = {http.operation(address) for address in addresses}
+        operation = operations.pop() if len(operations) == 1 else "chat"  # what sends to all of them is for any
         yield request(evaluator, ref, call, ("http", operation))
         return
     if len(texts) > _MOST_ADDRESSES or not any(text.strip(UNKNOWN_PART) for text in texts):

@@ -113,14 +113,8 @@ _OWN_PLACES: Final = re.compile(r"^(function|owner|module|docstring|prompt|opera
 """Reasons that speak of a function itself, not of what it calls or hands on."""
 _BY_VECTORS: Final = frozenset(
     {
-        "embedding",
-        "semantic_search",
-        "deduplication",
-        "reranking",
-        "memory",
-        "rag_query",
-        "classification",
-        "evaluation",
+        *("embedding", "semantic_search", "deduplication", "reranking", "memory", "rag_query", "classification"),
+        *("evaluation", "routing"),
     }
 )
 """What a function can do that only embeds."""

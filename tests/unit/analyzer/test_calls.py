@@ -56,6 +56,21 @@ def f(body):
     assert [site.operation for site in found(tmp_path, {"app.py": code})["f"].call_sites] == ["transcription"]
 
 
+def test_what_sends_to_addresses_of_several_kinds_is_a_chat(tmp_path: Path) -> None:
+    code = """
+import requests
+def send(path, body):
+    return requests.post("http://localhost:11434" + path, json=body)
+def ask(body):
+    return send("/api/chat", body)
+def embed(body):
+    return send("/api/embed", body)
+def embed_old(body):
+    return send("/api/embeddings", body)
+"""
+    assert [site.operation for site in found(tmp_path, {"app.py": code})["send"].call_sites] == ["chat"]
+
+
 def test_hosts_of_the_providers_are_written_once() -> None:
     known = [host for host in hosts() if "*" not in host]
     assert len(known) > 80

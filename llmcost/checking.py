@@ -4,9 +4,8 @@ and one row of :data:`KINDS` for each setting of that kind.
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -54,9 +53,15 @@ def checked(where: str, key: str, value: Any, base: Path) -> Any:
         ConfigError: naming ``where``.
     """
     if key not in KINDS:
-        near = difflib.get_close_matches(key, KINDS, n=1, cutoff=0.7)
+        near = _nearest(key, KINDS, 0.7)
         raise ConfigError(f"{where}: unknown setting{f'; did you mean {near[0]}?' if near else ''}")
     return KINDS[key](where, value, base)
+
+
+def _nearest(name: str, known: Iterable[str], cutoff: float) -> list[str]:
+    import difflib  # for words to the user alone
+
+    return difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
 
 
 def _text(where: str, value: Any, _: Path) -> str:
@@ -172,7 +177,7 @@ def _hosts(where: str, value: Any, base: Path) -> dict[str, str]:
     for host, name in hosts.items():
         known = providers.names() | pricing.provider_names()
         if name not in known:
-            near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.5)
+            near = _nearest(name.lower(), sorted(known), 0.5)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(f'{where}."{host}": no such provider: {name!r}{hint}')
     return hosts

@@ -122,7 +122,9 @@ def providers() -> str:
         parts.append("## Hosts that speak a known API")
         parts.append(table(("host", "provider"), [(f"`{host}`", f"`{name}`") for host, name in compatible]))
     parts.append("## What a provider's file may name")
-    parts.append("A provider is one TOML file in `llmcost/providers/data`, and fixtures.")
+    parts.append(
+        "A provider is one TOML file in `llmcost/providers/data`, and fixtures; `make generated` puts the files in one."
+    )
     keys = {
         "the file": compiler.PROVIDER_KEYS,
         "`[[route]]`": compiler.ROUTE_KEYS,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from statistics import median
 from typing import Final
 
 from llmcost.calls import NO_USAGE, Usage
@@ -108,4 +107,6 @@ def _tokens(characters: int, rates: tuple[float, ...]) -> int:
     """Tokens of a text; a text that is not empty has at least one."""
     if characters <= 0:
         return 0
+    from statistics import median  # an estimate is rare, and the module slow to import
+
     return max(1, round(characters / max(_LEAST, median((*rates, *_PRIOR)))))

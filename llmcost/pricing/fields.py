@@ -6,7 +6,6 @@ region, size or resolution.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -52,6 +51,8 @@ def _names() -> frozenset[str]:
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
+    import difflib  # for words to the user alone
+
     found = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.7)
     return f"; did you mean {found[0]}?" if found else ""
 

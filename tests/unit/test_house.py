@@ -71,8 +71,9 @@ def test_every_verb_of_the_makefile_has_a_help_line() -> None:
 # --- pages ------------------------------------------------------------------------------------------------------
 
 
-def test_generated_reference_pages_are_fresh() -> None:
-    command = [sys.executable, str(REPOSITORY / "scripts" / "make_reference.py"), "--check"]
+@pytest.mark.parametrize("script", ["make_reference.py", "make_providers.py"])
+def test_what_is_generated_is_fresh(script: str) -> None:
+    command = [sys.executable, str(REPOSITORY / "scripts" / script), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

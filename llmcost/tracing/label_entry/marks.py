@@ -35,6 +35,12 @@ class Marks:
             self._read = latest
         return latest
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The map's files that hold marked functions, by their last names."""
+        self._refresh()
+        return self._names
+
     def may_be(self, module: str) -> bool:
         """Whether a module of this name may hold a marked function; cheap, as it is asked at every import."""
         self._refresh()
@@ -67,7 +73,7 @@ def functions_of(marks: Marks, module: str | None = None) -> Iterator[FunctionTy
     They are looked for in the whole heap, as decorators and registries hide them; and only where such a file was
     imported, as that takes tens of milliseconds.
     """
-    if not any(_holds(marks, name) for name in ([module] if module else list(sys.modules))):
+    if not marks.names or not any(_holds(marks, name) for name in ([module] if module else list(sys.modules))):
         return
     files: dict[str, bool] = {}
     for thing in gc.get_objects():

@@ -74,9 +74,20 @@ def _operation_of_body(evaluator: Evaluator, ref: Ref, call: Expr) -> str:
 
 
 def names_given(index: Index, ref: Ref, call: Expr) -> set[str]:
-    """The names of the arguments of a call, with those in ``**options`` of the same function and ``**`` for it."""
+    """The names of the arguments of a call, with those in ``**options`` of the same function and ``**`` for it.
+
+    A list of messages counts as one that is given by its name.
+    """
     unpacked = (keys for name, value in call[3] if name is None for keys in _keys(index, ref, value))
-    return {name or "**" for name, _ in call[3]}.union(*unpacked)
+    plain = {"messages"} if any(map(_is_messages, call[2])) else set()
+    return {name or "**" for name, _ in call[3]}.union(plain, *unpacked)
+
+
+def _is_messages(expr: Expr | None) -> bool:
+    """Whether an expression is a list of messages, told by what each holds."""
+    if expr is None or expr[0] != "list" or not expr[1]:
+        return False
+    return all(_literal_keys(item) >= {"role", "content"} for item in expr[1])
 
 
 def _keys(index: Index, ref: Ref, body: Expr | None) -> Iterator[set[str]]:

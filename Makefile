@@ -83,7 +83,7 @@ test: $(READY) ## all tests, in parallel
 	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
 
 generated: $(READY) ## write the pages and blocks that repeat the code or show output
-	$(RUN) scripts/make_providers.py
+	$(RUN) scripts/make_tables.py
 	$(RUN) scripts/make_reference.py
 	$(RUN) scripts/make_readme.py
 	$(RUN) -m grafana

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import field, replace
 from pathlib import Path
@@ -133,6 +132,8 @@ def read_file(environ: Mapping[str, str], directory: Path) -> tuple[Path | None,
 
 
 def _parse(path: Path) -> dict[str, Any]:
+    import tomllib  # not every program has a file
+
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:

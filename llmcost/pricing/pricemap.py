@@ -28,7 +28,7 @@ from llmcost.pricing.entries import Entries, Entry
 SNAPSHOT: Final = Path(__file__).parent / "data" / "prices.json.gz"
 LITELLM_FILE: Final = "model_prices_and_context_window_backup.json"
 
-_NEEDED: Final = re.compile(
+_NEEDED: Final = (
     r"cost|uplift|^(litellm_provider|mode|off_peak_pricing|tiered_pricing|provider_specific_entry"
     r"|web_search_billing_unit|max_input_tokens|max_output_tokens|supports_function_calling|supports_vision)$"
 )
@@ -56,7 +56,7 @@ class PriceMap:
 def only_needed(raw: Mapping[str, Any]) -> dict[str, Entry]:
     """The models of a raw LiteLLM map with the fields that pricing reads, in a stable order."""
     return {
-        key: {name: value for name, value in sorted(entry.items()) if _NEEDED.search(name) and value is not None}
+        key: {name: value for name, value in sorted(entry.items()) if re.search(_NEEDED, name) and value is not None}
         for key, entry in sorted(raw.items())
         if key not in _NOT_MODELS
     }
@@ -148,7 +148,7 @@ def compare(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Difference:
 
 def _changes(old: Entry, new: Entry) -> Iterator[tuple[str, tuple[Any, Any]]]:
     for name in sorted(old.keys() | new.keys()):
-        if _NEEDED.search(name) and old.get(name) != new.get(name):
+        if re.search(_NEEDED, name) and old.get(name) != new.get(name):
             yield name, (old.get(name), new.get(name))
 
 

@@ -1,9 +1,9 @@
-"""The tables of this package: providers, rules of billing and service tiers, read once from ``data/``."""
+"""The tables of this package: providers, rules of billing and service tiers; as TOML in ``data/``, and read once."""
 
 from __future__ import annotations
 
 import functools
-import tomllib
+import json
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from llmcost.lean import dataclass
 
-_DATA: Final = Path(__file__).parent / "data"
+DATA: Final = Path(__file__).parent / "data"
+TOGETHER: Final = DATA / "tables.json"
+"""All tables in one file, as ``make generated`` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +80,22 @@ def provider_names() -> frozenset[str]:
 @functools.cache
 def billing(litellm_provider: str) -> Billing:
     """The rules for entries of this ``litellm_provider``."""
-    row = _load("entries.toml").get(litellm_provider)
+    row = _tables()["entries.toml"].get(litellm_provider)
     return Billing(**row) if row else USUAL
 
 
 @functools.cache
 def tiers() -> Mapping[str, str]:
     """Service tier, lower case, to the ending of the fields that price it."""
-    return _load("tiers.toml")
+    return _tables()["tiers.toml"]
 
 
 @functools.cache
 def _providers() -> Mapping[str, Mapping[str, Any]]:
-    return _load("providers.toml")
+    return _tables()["providers.toml"]
 
 
-def _load(name: str) -> Mapping[str, Any]:
-    with (_DATA / name).open("rb") as file:
-        return tomllib.load(file)
+@functools.cache
+def _tables() -> Mapping[str, Mapping[str, Any]]:
+    found: Mapping[str, Mapping[str, Any]] = json.loads(TOGETHER.read_text(encoding="utf-8"))
+    return found

@@ -65,11 +65,6 @@ def _packaged() -> list[tuple[str, dict[str, Any]]]:
     return list(json.loads(_read(TOGETHER)).items())
 
 
-def packaged_files() -> list[tuple[str, dict[str, Any]]]:
-    """The TOML files of the folder by name, each parsed."""
-    return [(path.name, _parse(path.name, _read(path))) for path in sorted(DATA.glob("*.toml"))]
-
-
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

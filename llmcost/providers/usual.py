@@ -18,7 +18,7 @@ from llmcost.providers.leaves import EACH, NEVER, Leaf, LeafType, Leaves
 from llmcost.providers.paths import Path
 from llmcost.records import make_tuple
 
-LARGEST: Final = 8_000
+LARGEST: Final = 64_000
 """Larger texts, in bytes, are looked through for a few members (see :mod:`llmcost.providers.scan`)."""
 
 _TEXTS: Final = ("model", "id", "service_tier", "status")

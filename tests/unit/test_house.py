@@ -71,7 +71,7 @@ def test_every_verb_of_the_makefile_has_a_help_line() -> None:
 # --- pages ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("script", ["make_reference.py", "make_providers.py"])
+@pytest.mark.parametrize("script", ["make_reference.py", "make_tables.py"])
 def test_what_is_generated_is_fresh(script: str) -> None:
     command = [sys.executable, str(REPOSITORY / "scripts" / script), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmcost.errors import PriceMapError
 from llmcost.pricing.entries import Entries, lines
@@ -30,7 +32,8 @@ def test_what_was_packed_is_read(tmp_path: Path, names: list[str]) -> None:
     found = read(path)
     assert found.meta == meta
     assert dict(found.models) == models
-    assert list(found.models) == names
+    assert list(found.models) == sorted(names)
+    assert len(found.models) == len(names)
     assert found.models.keys() - models.keys() == set()
 
 
@@ -48,6 +51,19 @@ def test_a_model_is_parsed_when_it_is_asked_for() -> None:
     assert "other" not in models
     assert models.get("other") is None
     assert models["good"] is models["good"]
+
+
+@given(
+    st.sets(
+        st.text(st.characters(max_codepoint=127, exclude_characters='"\\\\', exclude_categories=["Cc"]), max_size=4)
+    )
+)
+def test_every_name_is_found_and_no_other(names: set[str]) -> None:
+    found = Entries.of(lines({}, {name: {"mode": name} for name in names}))
+    models = found[1] if found is not None else {}
+    assert dict(models) == {name: {"mode": name} for name in names}
+    for name in names:
+        assert {name + "!", name[:-1], "~" + name} & models.keys() <= names
 
 
 @pytest.mark.parametrize("text", [b"{}", b'{"meta":{},"models":{\n"a":{}', b"nothing", b""])

@@ -39,7 +39,9 @@ from llmcost.store.prune import prune  # noqa: E402
 from llmcost.store.record import encode  # noqa: E402
 from llmcost.store.spool import Spool  # noqa: E402
 
-VIEWS = ("label", "model", "provider", "type", "file", "function", "status", "day", "run", "user", "company", "task")
+VIEWS = (
+    "label", "model", "status", "day", "hour", "run", "user", "session", "company", "task",
+)  # fmt: skip
 USERS, RUNS, COMPANIES, TASKS = 10_000, 200, 300, 12
 
 
@@ -118,12 +120,16 @@ def asked_for(calls: Iterable[Call], count: int) -> Iterator[Call]:
 
 
 def reports(store: StoreFolder, repeats: int) -> None:
-    """The whole command, interpreter included: over all calls, and since the eleventh day."""
+    """The whole command, interpreter included: over all calls, and with one filter."""
     since = f"{datetime.fromtimestamp(START_NS / 1e9, UTC) + timedelta(days=10):%Y-%m-%d}"
-    for by in VIEWS:
-        for asked in ([], ["--since", since]):
-            command = [sys.executable, "-m", "llmcost", "report", "--by", by, "--store", str(store.root), *asked]
-            print(f"report --by {by:9} {asked[0] if asked else '':8} {timed(command, repeats)}")
+    filters = (
+        "", f"--since {since}", "--label research", "--model gpt-5-mini", "--user user-77", "--run last",
+        "--only company=company-7", "--only task=task-3",
+    )  # fmt: skip
+    for asked in filters:
+        for by in VIEWS:
+            command = [sys.executable, "-m", "llmcost", "report", "--by", by, "--store", str(store.root)]
+            print(f"report --by {by:8} {asked:24} {timed([*command, *asked.split()], repeats)}")
 
 
 def timed(command: list[str], repeats: int) -> str:
@@ -140,7 +146,7 @@ def timed(command: list[str], repeats: int) -> str:
 
 def prune_beside_a_writer(store: StoreFolder) -> None:
     """Delete what is older than 30 days of 90, while another thread makes calls and folds them."""
-    waits, done = [], threading.Event()
+    waits, folds, done = list[float](), list[float](), threading.Event()
 
     def write() -> None:
         spool = Spool(store)
@@ -151,7 +157,9 @@ def prune_beside_a_writer(store: StoreFolder) -> None:
             spool.append(a_call(10**9 + number, started_ns=START_NS + 89 * 96 * QUARTER_NS))
             waits.append(time.perf_counter() - started)
             if number % 50 == 49:
+                started = time.perf_counter()
                 fold(store)
+                folds.append(time.perf_counter() - started)
         spool.close()
 
     size = store.database.stat().st_size
@@ -164,7 +172,9 @@ def prune_beside_a_writer(store: StoreFolder) -> None:
     done.set()
     writer.join()
     print(f"prune             {result.calls:,} calls in {taken:.1f} s, {size / 1e6:.0f} MB to "
-          f"{store.database.stat().st_size / 1e6:.0f} MB; a call waited at most {max(waits) * 1e3:.1f} ms")  # fmt: skip
+          f"{store.database.stat().st_size / 1e6:.0f} MB; of {len(waits)} calls {sum(wait > 0.02 for wait in waits)} "
+          f"waited for more than 20 ms, one {max(waits) * 1e3:.1f} ms; "
+          f"folding took {statistics.median(folds) * 1e3:.1f} ms, at most {max(folds) * 1e3:.1f} ms")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from typing import Final
 from llmcost.store.booking import WEEK
 from llmcost.store.rollup import (
     DISTRUSTED_ROWS,
-    ORIGINS_OF_VALUES,
     calls_were_deleted,
     distrust,
     release,
+    roll_up_again,
     trusts,
 )
 
@@ -32,8 +32,8 @@ _REST: Final = 3
 _FEWEST: Final = 20
 _MOST: Final = 5_000
 _PAGES: Final = 50
-_CHECKPOINT_PAGES: Final = 60
-"""Pages that go from the log into the database at a time. SQLite's thousand make a write to the disk for which the
+_CHECKPOINT_CHANGES: Final = 200
+"""Rows after which the log goes into the database. SQLite's thousand pages make a write to the disk for which the
 programs that append to their spool wait some 20 ms."""
 _OLD_SUMS: Final = tuple(
     f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT :rows)"
@@ -44,13 +44,14 @@ _OLD_SUMS: Final = tuple(
 )
 _SUMS: Final = (*_OLD_SUMS, DISTRUSTED_ROWS)
 _OLD_CALLS: Final = "SELECT seq, week FROM calls INDEXED BY calls_by_quarter WHERE quarter < :before LIMIT :rows"
+_USED_ORIGINS: Final = "SELECT DISTINCT origin FROM calls"
 _UNUSED: Final = (
     (
         "series",
         "SELECT DISTINCT series FROM spend_by_series",
         "SELECT series FROM spend_by_series WHERE series IN {ids}",
     ),
-    ("origins", "SELECT DISTINCT origin FROM calls", "SELECT origin FROM calls WHERE origin IN {ids}"),
+    ("origins", _USED_ORIGINS, "SELECT origin FROM calls WHERE origin IN {ids}"),
     (
         "asker_values",
         "SELECT DISTINCT value FROM origins_by_value",
@@ -87,7 +88,7 @@ def prune(
     Raises:
         sqlite3.Error: the database is busy, damaged or read-only.
     """
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # else a step would count the disk's time as its own
     result, size = Pruned(), _size(connection)
     steps = _Steps(connection, before, pause)
     steps.distrust()
@@ -97,6 +98,7 @@ def prune(
         progress(result.calls)
     steps.delete_sums()  # of old calls that were folded meanwhile
     steps.release()
+    steps.delete_values_of_origins()
     for table, used, in_use in _UNUSED:
         result.names += steps.delete_names(table, used, in_use)
     steps.shrink()
@@ -113,6 +115,7 @@ class _Steps:
         self._week_after = -(-before // WEEK)
         self._pause = pause
         self._rows = _FEWEST
+        self._changes = connection.total_changes
 
     def distrust(self) -> None:
         """Have reports read the weeks that lose calls from the calls themselves."""
@@ -123,8 +126,10 @@ class _Steps:
         return 0
 
     def release(self) -> None:
-        """Have what is left of these weeks rolled up again."""
+        """Roll up again what is left of these weeks."""
         self._step(self._release)
+        while self._step(functools.partial(roll_up_again, self._connection)):
+            pass
 
     def _release(self) -> int:
         release(self._connection, self._week_after)
@@ -153,10 +158,35 @@ class _Steps:
         calls_were_deleted(self._connection)
         return len(rows)
 
+    def delete_values_of_origins(self) -> None:
+        """Delete what finds the origins that nothing uses, in the order in which it stands: their names follow, in
+        another order, and each would change a page for every key."""
+        live = {row[0] for row in self._connection.execute(_USED_ORIGINS)}
+        place: tuple[int, int] | None = (-1, -1)
+        while place is not None:
+            found = self._connection.execute(
+                "SELECT value, origin FROM origins_by_value WHERE (value, origin) > (?, ?) LIMIT ?", (*place, _MOST)
+            ).fetchall()
+            place = found[-1] if found else None
+            idle = [pair for pair in found if pair[1] not in live]
+            while idle:
+                part, idle = idle[: self._rows], idle[self._rows :]
+                self._step(functools.partial(self._delete_values, part))
+
+    def _delete_values(self, pairs: list[tuple[int, int]]) -> int:
+        """A writer may just have used one of the origins; its pair is then needed."""
+        self._connection.executemany(
+            "DELETE FROM origins_by_value WHERE value = ? AND origin = ?"
+            " AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.origin = origins_by_value.origin)",
+            pairs,
+        )
+        return len(pairs)
+
     def delete_names(self, table: str, used: str, among: str) -> int:
-        """Delete the names that nothing uses. Each is looked at again in its step: a writer may just have used it."""
+        """Delete the names that nothing uses. Each is looked at again in its step: a writer may just have used it. The
+        last name stays, so that no number is given again."""
         live = {row[0] for row in self._connection.execute(used)}
-        idle = [row[0] for row in self._connection.execute(f"SELECT id FROM {table}") if row[0] not in live]
+        idle = [row[0] for row in self._connection.execute(f"SELECT id FROM {table} ORDER BY id") if row[0] not in live]
         deleted = 0
         while idle:
             part, idle = idle[: self._rows], idle[self._rows :]
@@ -165,11 +195,11 @@ class _Steps:
 
     def _delete_unused(self, table: str, among: str, numbers: list[int]) -> int:
         ids = f"({', '.join(map(str, numbers))})"
-        used = {number for (number,) in self._connection.execute(among.format(ids=ids))}
-        unused = f"({', '.join(str(number) for number in numbers if number not in used)})"
-        if table == "origins":
-            self._connection.execute(ORIGINS_OF_VALUES.format(ids=unused))
-        return self._connection.execute(f"DELETE FROM {table} WHERE id IN {unused}").rowcount
+        last = f"(SELECT max(id) FROM {table})"
+        in_use = among.format(ids=ids)
+        return self._connection.execute(
+            f"DELETE FROM {table} WHERE id IN {ids} AND id NOT IN ({in_use}) AND id < {last}"
+        ).rowcount
 
     def shrink(self) -> None:
         """Give free pages back to the disk, some at a time."""
@@ -189,9 +219,16 @@ class _Steps:
             raise
         self._connection.execute("COMMIT")
         taken = time.perf_counter() - begun
+        self._checkpoint()
         self._rows = max(_FEWEST, min(_MOST, 2 * self._rows, int(self._rows * STEP_SECONDS / max(taken, 1e-4))))
         self._pause(max(_PAUSE_SECONDS, _REST * taken))
         return count
+
+    def _checkpoint(self) -> None:
+        """Let what was written go into the database, where it is enough; nobody waits for that in SQLite itself."""
+        if self._connection.total_changes - self._changes >= _CHECKPOINT_CHANGES:
+            self._changes = self._connection.total_changes
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _size(connection: sqlite3.Connection) -> int:

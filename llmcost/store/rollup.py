@@ -21,6 +21,8 @@ from llmcost.store.schema import VERSION_WITH_ASKERS, version
 STEP: Final = 5_000
 """Calls rolled up by one transaction: others who write to the database wait for some fifty milliseconds. Fewer calls
 have fewer values in common, and take longer each."""
+_STEP_AGAIN: Final = 500
+"""The same for a week that was pruned: reports read it from its calls meanwhile, so that there is no hurry."""
 _MANY_VALUES: Final = 20_000
 _CALLS_A_VALUE: Final = 4
 """A key of a context with many values and fewer calls to each is a number of the call, and no way to group calls."""
@@ -38,7 +40,7 @@ _OF_CONTEXT: Final = (
     f" json_each(nullif(context, '')) AS pair WHERE pair.key NOT IN ({_NO_CONTEXT_KEYS})"
     " AND CAST(pair.value AS TEXT) != ''"
 )
-NAMED: Final = " UNION ALL ".join(
+_NAMED: Final = " UNION ALL ".join(
     (
         *(
             f"SELECT id, '{dimension.name}' AS name, {dimension.sql} AS value FROM {{origins}} AS origins"
@@ -90,11 +92,8 @@ def step(connection: sqlite3.Connection) -> None:
     """Roll up some calls in a transaction: those of a week that was pruned, else the next ones."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        week = _emptied(connection)
-        if week is None:
+        if not roll_up_again(connection):
             _roll_up_next(connection)
-        else:
-            _roll_up_again(connection, *week)
     except BaseException:
         connection.execute("ROLLBACK")
         raise
@@ -116,19 +115,25 @@ def _roll_up_next(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE rolled_up SET seq = ?", (last,))
 
 
-def _roll_up_again(connection: sqlite3.Connection, week: int, done: int) -> None:
+def roll_up_again(connection: sqlite3.Connection) -> bool:
+    """Roll up some calls of a week that was pruned, in the caller's transaction; False where there is none."""
+    emptied = _emptied(connection)
+    if emptied is None:
+        return False
+    week, done = emptied
     found = connection.execute(
         "SELECT seq FROM calls INDEXED BY calls_by_cost WHERE week = ? AND seq > ?"
         " AND seq <= (SELECT seq FROM rolled_up) ORDER BY seq LIMIT ?",
-        (week, done, STEP),
+        (week, done, _STEP_AGAIN),
     ).fetchall()
     if not found:
         connection.execute("DELETE FROM weeks_to_roll WHERE week = ?", (week,))
-        return
+        return True
     chosen = (found[0][0], found[-1][0], week)
     _name_origins(connection, "seq BETWEEN ? AND ? AND week = ?", chosen)
     _add_calls(connection, "seq BETWEEN ? AND ? AND week = ?", chosen)
     connection.execute("UPDATE weeks_to_roll SET seq = ? WHERE week = ?", (found[-1][0], week))
+    return True
 
 
 def _name_origins(connection: sqlite3.Connection, condition: str, parameters: tuple[int, ...]) -> None:
@@ -140,7 +145,7 @@ def _name_origins(connection: sqlite3.Connection, condition: str, parameters: tu
         f" (SELECT origin FROM calls NOT INDEXED WHERE {condition})",
         parameters,
     )
-    connection.execute("INSERT INTO temp.named " + NAMED.format(origins="temp.asking"))
+    connection.execute("INSERT INTO temp.named " + _NAMED.format(origins="temp.asking"))
     connection.execute("INSERT OR IGNORE INTO asker_keys (name) SELECT DISTINCT name FROM temp.named")
     (known,) = connection.execute("SELECT coalesce(max(id), 0) FROM asker_values").fetchone()
     connection.execute(
@@ -231,10 +236,3 @@ DISTRUSTED_ROWS: Final = (
     " WHERE seq < 0) LIMIT :rows)"
 )
 """Deletes some of the sums that no report trusts."""
-ORIGINS_OF_VALUES: Final = (
-    "DELETE FROM origins_by_value WHERE (value, origin) IN (SELECT asker_values.id, named.id FROM ("
-    + NAMED.format(origins="(SELECT * FROM origins WHERE id IN {ids})")
-    + ") AS named JOIN asker_keys USING (name) JOIN asker_values"
-    " ON asker_values.key = asker_keys.id AND asker_values.value = named.value)"
-)
-"""Deletes what finds some origins by their values."""

@@ -95,9 +95,10 @@ class EventStream:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Take bytes; give the ``data`` of the events that are now complete."""
-        if b"\r" in chunk or self._carriage:
+        # By ``find``: ``in`` first tries whether what is looked for is a number, which takes as long again.
+        if chunk.find(b"\r") >= 0 or self._carriage:
             chunk = self._newlines(chunk)
-        if b"\n" not in chunk:
+        if chunk.find(b"\n") < 0:
             self._rest.add(chunk)
             return []
         if self._rest.size:
@@ -110,7 +111,6 @@ class EventStream:
         return [
             data
             for block in blocks
-            # By ``find``: ``in`` first tries whether what is looked for is a number, which takes as long again.
             if (data := block[6:] if block.startswith(b"data: ") and block.find(b"\n") < 0 else _data(block))
         ]
 

@@ -47,8 +47,11 @@ def each(document: Any, path: Path) -> Iterator[tuple[Any, Any]]:
         return
     for position, item in enumerate(items):
         key = item.get("index", position) if isinstance(item, dict) else position
+        if len(rest) == 1 and rest[0] != "*":
+            yield key, item.get(rest[0]) if isinstance(item, dict) else get(item, rest)
+            continue
         if "*" not in rest:
-            yield key, item.get(rest[0]) if len(rest) == 1 and isinstance(item, dict) else get(item, rest)
+            yield key, get(item, rest)
             continue
         for inner, value in each(item, rest):
             yield f"{key}.{inner}", value

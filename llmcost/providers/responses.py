@@ -125,10 +125,10 @@ class Collector:
         self._finishes.setdefault(0, self._shape.names.get("finish_reasons", {}).get(text, text))
 
     def _take_finishes(self, document: Mapping[str, Any]) -> None:
+        names = self._shape.names.get("finish_reasons")
         for path in self._shape.response["finish_reasons"]:
             for key, value in paths.each(document, path):
-                reason = _named(self._shape.names.get("finish_reasons"), value)
-                if reason:
+                if value is not None and (reason := _named(names, value)):
                     self._finishes[key] = reason
 
     def _take_tallies(self, document: Mapping[str, Any]) -> None:
@@ -302,9 +302,7 @@ def _text(value: Any) -> str | None:
 
 def _named(names: Mapping[str, str] | None, value: Any) -> str | None:
     """A value as text, by name where the provider sent a number."""
-    if names is None and isinstance(value, str):
-        return value or None
-    if isinstance(value, bool) or value is None or not isinstance(value, str | int):
+    if type(value) is not str and type(value) is not int:
         return None
     text = str(value)
     return (names.get(text, text) if names else text) or None

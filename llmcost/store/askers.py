@@ -20,6 +20,7 @@ from llmcost.store.rollup import SUMS_OF_CALLS
 from llmcost.store.schema import VERSION_WITH_ASKERS, version
 
 _SUMS: Final = ", ".join(f"coalesce(sum({name}), 0)" for name in SUM_COLUMNS)
+_NAMED_SUMS: Final = ", ".join(f"sum({name}) AS {name}" for name in SUM_COLUMNS)
 _LISTED: Final = "(SELECT value FROM json_each(?))"
 _CHOSEN: Final = (
     "seq, started_ns, week, quarter, series, origin, nano AS cost, 1 AS calls, nano IS NOT NULL AS priced, unpriced,"
@@ -92,10 +93,11 @@ class Askers:
             )
 
     def _rolled_sums(self, rolled: _Rolled) -> Iterator[tuple[str, Sequence[int]]]:
-        sums = (
-            f"SELECT value AS number, {_SUMS} FROM spend_by_asker"
-            f" WHERE key = ? AND week IN {_LISTED} AND {self._series} GROUP BY number"
+        by_week = (  # in the order of the table: only the sums of weeks are sorted
+            f"SELECT value AS number, {_NAMED_SUMS} FROM spend_by_asker"
+            f" WHERE key = ? AND week IN {_LISTED} AND {self._series} GROUP BY week, value"
         )
+        sums = f"SELECT number, {_SUMS} FROM ({by_week}) GROUP BY number"
         rows = self._connection.execute(
             f"SELECT asker_values.value, sums.* FROM ({sums}) AS sums JOIN asker_values ON asker_values.id = number",
             (rolled.key, json.dumps(rolled.weeks), *self._series_values),

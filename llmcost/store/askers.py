@@ -18,6 +18,7 @@ from llmcost.store.dimensions import Dimension, dimension
 from llmcost.store.filters import Filter
 from llmcost.store.rollup import SUMS_OF_CALLS
 from llmcost.store.schema import VERSION_WITH_ASKERS, version
+from llmcost.store.weeks import weeks
 
 _SUMS: Final = ", ".join(f"coalesce(sum({name}), 0)" for name in SUM_COLUMNS)
 _NAMED_SUMS: Final = ", ".join(f"sum({name}) AS {name}" for name in SUM_COLUMNS)
@@ -208,15 +209,9 @@ def is_rolled_up(connection: sqlite3.Connection, name: str, value: str) -> bool:
 
 
 def _weeks(connection: sqlite3.Connection, wanted: Filter) -> list[int]:
-    """The weeks of a range of time that have calls, each found by index."""
-    first = 0 if wanted.since is None else wanted.since // WEEK
-    rows = connection.execute(
-        "WITH RECURSIVE found (week) AS (SELECT min(week) FROM calls WHERE week >= ?"
-        " UNION ALL SELECT (SELECT min(week) FROM calls WHERE week > found.week) FROM found WHERE week IS NOT NULL)"
-        " SELECT week FROM found WHERE week IS NOT NULL",
-        (first,),
-    )
-    return [week for (week,) in rows if wanted.until is None or week * WEEK < wanted.until]
+    """The weeks of a range of time that have calls."""
+    found = weeks(connection, since=(wanted.since or 0) // WEEK)
+    return [week for week in found if wanted.until is None or week * WEEK < wanted.until]
 
 
 def choose(connection: sqlite3.Connection, wanted: Filter) -> str:

@@ -21,6 +21,7 @@ from llmcost.store.locks import abandoned
 from llmcost.store.paths import HIDDEN, SUFFIX, StoreFolder
 from llmcost.store.record import Mark, NewerLine, UnreadableLine, parse
 from llmcost.store.rollup import is_due, step
+from llmcost.store.transactions import transaction
 
 CHUNK: Final = 1 << 18
 """Bytes folded in one transaction: some 500 calls, so that others wait for some ten milliseconds."""
@@ -99,8 +100,7 @@ class _FileFold:
 
     def _chunk(self, descriptor: int, final: bool) -> bool:
         """Fold one chunk in one transaction; False where nothing was left."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._connection):
             offset = self._offset()
             size = self._book(_whole_lines(descriptor, offset, final))
             if size:
@@ -108,10 +108,6 @@ class _FileFold:
                     "INSERT INTO spooled VALUES (?, ?) ON CONFLICT (file) DO UPDATE SET folded = excluded.folded",
                     (self._path.name, offset + size),
                 )
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
         return size > 0
 
     def _book(self, data: bytes) -> int:

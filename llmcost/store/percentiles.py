@@ -67,11 +67,11 @@ def _rank(costs: list[int]) -> int:
 
 def _of_chosen(spend: Spend, table: str, by: Dimension, groups: Mapping[str, int]) -> dict[str, int]:
     """The percentiles of groups of the calls that a filter by who asked left."""
-    name, source = f"{by.side}", table
-    if by.side != "quarter":
-        name, source = by.sql, f"{table} JOIN {by.table} ON {by.table}.id = {by.side}"
+    by_time = by.side == "quarter"
+    joined = f"{table} JOIN {by.table} ON {by.table}.id = {by.side}"
+    name, source = ("quarter", table) if by_time else (by.sql, joined)
     found: dict[str, list[int]] = {}
-    name_of: Callable[..., str] = clock_key(by, spend.zone) if by.side == "quarter" else str
+    name_of: Callable[..., str] = clock_key(by, spend.zone) if by_time else str
     for group, costs in spend.connection.execute(
         f"SELECT {name} AS name, group_concat(cost) FROM {source} WHERE cost IS NOT NULL GROUP BY name", by.parameters
     ):

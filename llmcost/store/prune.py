@@ -22,6 +22,7 @@ from llmcost.store.rollup import (
     roll_up_again,
     trusts,
 )
+from llmcost.store.transactions import transaction
 
 STEP_SECONDS: Final = 0.004
 """How long a step should hold the database; the number of rows a step deletes is fitted to it."""
@@ -210,14 +211,9 @@ class _Steps:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _step(self, work: Callable[[], int]) -> int:
-        self._connection.execute("BEGIN IMMEDIATE")
-        begun = time.perf_counter()
-        try:
+        with transaction(self._connection):
+            begun = time.perf_counter()
             count = work()
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
         taken = time.perf_counter() - begun
         self._checkpoint()
         self._rows = max(_FEWEST, min(_MOST, 2 * self._rows, int(self._rows * STEP_SECONDS / max(taken, 1e-4))))

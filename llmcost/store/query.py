@@ -14,6 +14,7 @@ from llmcost.store.askers import askers, choose, is_rolled_up
 from llmcost.store.booking import SUM_COLUMNS, WEEK
 from llmcost.store.dimensions import Dimension, dimension
 from llmcost.store.filters import QUARTER_SECONDS, Filter
+from llmcost.store.weeks import weeks
 
 _SUMS: Final = ", ".join(f"sum({name})" for name in SUM_COLUMNS)
 
@@ -206,7 +207,7 @@ def clock_key(by: Dimension, zone: tzinfo) -> Callable[[int], str]:
 def last_runs(connection: sqlite3.Connection, limit: int) -> list[str]:
     """The runs of the newest calls that have one, the newest first."""
     found: dict[str, None] = {}
-    for week in _weeks(connection):
+    for week in reversed(weeks(connection)):
         rows = connection.execute(
             "SELECT run_id FROM calls INDEXED BY calls_by_cost JOIN origins ON origins.id = origin"
             " WHERE week = ? AND run_id != '' GROUP BY run_id ORDER BY max(started_ns) DESC, max(seq) DESC LIMIT ?",
@@ -216,14 +217,6 @@ def last_runs(connection: sqlite3.Connection, limit: int) -> list[str]:
         if len(found) >= limit:
             break
     return list(found)[:limit]
-
-
-def _weeks(connection: sqlite3.Connection) -> Iterator[int]:
-    """The weeks with calls, the newest first."""
-    (week,) = connection.execute("SELECT max(week) FROM calls").fetchone()
-    while week is not None:
-        yield week
-        (week,) = connection.execute("SELECT max(week) FROM calls WHERE week < ?", (week,)).fetchone()
 
 
 def has_run(connection: sqlite3.Connection, run: str) -> bool:

@@ -17,6 +17,8 @@ from llmcost.store.database import reading, writing
 from llmcost.store.dimensions import DIMENSIONS, SAME
 from llmcost.store.paths import StoreFolder
 from llmcost.store.schema import VERSION_WITH_ASKERS, version
+from llmcost.store.transactions import transaction
+from llmcost.store.weeks import CALLS, weeks
 
 STEP: Final = 5_000
 """Calls rolled up by one transaction: others who write to the database wait for some fifty milliseconds. Fewer calls
@@ -90,14 +92,9 @@ def is_due(connection: sqlite3.Connection) -> bool:
 
 def step(connection: sqlite3.Connection) -> None:
     """Roll up some calls in a transaction: those of a week that was pruned, else the next ones."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         if not roll_up_again(connection):
             _roll_up_next(connection)
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def _emptied(connection: sqlite3.Connection) -> tuple[int, int] | None:
@@ -189,29 +186,16 @@ def _add_calls(connection: sqlite3.Connection, condition: str, parameters: tuple
 
 def distrust(connection: sqlite3.Connection, before: int) -> None:
     """Let no report trust what is rolled up of the weeks with calls before a week, which are about to be deleted."""
-    weeks = [(week,) for week in _weeks(connection) if week < before]
-    connection.executemany("INSERT OR REPLACE INTO weeks_to_roll VALUES (?, -1)", weeks)
-
-
-def _weeks(connection: sqlite3.Connection) -> set[int]:
-    """The weeks with calls or sums, each found by index."""
     keys = connection.execute("SELECT id FROM asker_keys").fetchall()
-    queries = ["SELECT min(week) FROM calls WHERE week > {}"]
-    queries += [f"SELECT min(week) FROM spend_by_asker WHERE key = {key} AND week > {{}}" for (key,) in keys]
-    found: set[int] = set()
-    for query in queries:
-        rows = connection.execute(
-            f"WITH RECURSIVE found (week) AS (SELECT -1 UNION ALL SELECT ({query.format('found.week')}) FROM found"
-            " WHERE week IS NOT NULL) SELECT week FROM found WHERE week >= 0"
-        )
-        found |= {week for (week,) in rows}
-    return found
+    sums = (f"spend_by_asker WHERE key = {key}" for (key,) in keys)
+    found = {week for rows in (CALLS, *sums) for week in weeks(connection, rows) if week < before}
+    connection.executemany("INSERT OR REPLACE INTO weeks_to_roll VALUES (?, -1)", [(week,) for week in found])
 
 
-def trusts(connection: sqlite3.Connection, weeks: set[int]) -> bool:
+def trusts(connection: sqlite3.Connection, among: set[int]) -> bool:
     """Whether a report may still read what is rolled up of one of these weeks."""
     distrusted = {week for (week,) in connection.execute("SELECT week FROM weeks_to_roll WHERE seq < 0")}
-    return not weeks <= distrusted
+    return not among <= distrusted
 
 
 def calls_were_deleted(connection: sqlite3.Connection) -> None:

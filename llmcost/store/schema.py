@@ -22,6 +22,7 @@ import sqlite3
 from typing import Final
 
 from llmcost.errors import StoreError
+from llmcost.store.transactions import transaction
 
 _SUMS: Final = """
     calls INTEGER NOT NULL, priced INTEGER NOT NULL, unpriced INTEGER NOT NULL, nano INTEGER NOT NULL,
@@ -95,13 +96,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     if version(connection) == 0:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         _apply(connection)
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def _apply(connection: sqlite3.Connection) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +12,7 @@ from typing import Any
 
 import pytest
 from factories import START_NS, a_call, many_calls
-from stores import filled
+from stores import filled, killed
 
 from llmcost.calls import Call
 from llmcost.store import rollup
@@ -252,24 +248,9 @@ def test_numbers_that_are_given_again_are_rolled_up_again(tmp_path: Path, plain:
     assert answers(folder) == answers(plain)
 
 
-KILLED = """
-import os, sqlite3, sys
-from pathlib import Path
-from llmcost.store import database, rollup
-from llmcost.store.paths import StoreFolder
-from llmcost.store.prune import prune
-left = int(sys.argv[2])
-class Killing(sqlite3.Connection):
-    def execute(self, *arguments):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), 9)
-        return super().execute(*arguments)
-connect = sqlite3.connect
-database.sqlite3.connect = lambda *a, **k: connect(*a, factory=Killing, **k)
+ROLLING = """
 rollup.STEP = 200
-with database.writing(StoreFolder(Path(sys.argv[1]))) as connection:
+with database.writing(folder) as connection:
     while rollup.is_due(connection):
         rollup.step(connection)
     if sys.argv[3:]:
@@ -277,17 +258,10 @@ with database.writing(StoreFolder(Path(sys.argv[1]))) as connection:
 """
 
 
-def killed(folder: StoreFolder, statements: int, *further: object) -> None:
-    """Roll up, and be killed before a statement."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", KILLED, str(folder.root), str(statements), *map(str, further)]
-    assert subprocess.run(command, check=False, env=environment).returncode == -signal.SIGKILL
-
-
 @pytest.mark.parametrize("statements", [9, 20, 27, 45])
 def test_a_kill_while_rolling_up_loses_nothing(tmp_path: Path, plain: StoreFolder, statements: int) -> None:
     folder = filled(tmp_path, CALLS)
-    killed(folder, statements)
+    killed(ROLLING, folder, statements)
     assert covered(folder) % 200 == 0
     assert answers(folder) == answers(plain)
     roll_up(folder)
@@ -298,7 +272,7 @@ def test_a_kill_while_rolling_up_loses_nothing(tmp_path: Path, plain: StoreFolde
 def test_a_kill_while_pruning_leaves_what_the_calls_say(tmp_path: Path, statements: int) -> None:
     folder = filled(tmp_path, CALLS)
     roll_up(folder)
-    killed(folder, statements, MONDAY)
+    killed(ROLLING, folder, statements, MONDAY)
     roll_up(folder)
     with reading(folder) as connection:
         left = connection.execute("SELECT count(*), sum(nano) FROM calls").fetchone()

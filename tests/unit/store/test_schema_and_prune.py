@@ -1,14 +1,10 @@
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 from factories import START_NS, a_call, many_calls
-from stores import filled
+from stores import filled, killed
 
 import llmcost
 from llmcost.errors import StoreError
@@ -143,24 +139,9 @@ def test_old_calls_go_with_all_that_hangs_on_them_and_the_file_shrinks(tmp_path:
         assert left.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-PRUNER = """
-import os, sqlite3, sys
-from pathlib import Path
-from llmcost.store import database
-from llmcost.store.paths import StoreFolder
-from llmcost.store.prune import prune
-left = int(sys.argv[3])
-class Killing(sqlite3.Connection):
-    def execute(self, *arguments):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), 9)
-        return super().execute(*arguments)
-connect = sqlite3.connect
-database.sqlite3.connect = lambda *a, **k: connect(*a, factory=Killing, **k)
-with database.writing(StoreFolder(Path(sys.argv[1]))) as connection:
-    prune(connection, int(sys.argv[2]), pause=lambda _: None)
+PRUNING = """
+with database.writing(folder) as connection:
+    prune(connection, int(sys.argv[3]), pause=lambda _: None)
 """
 
 
@@ -168,9 +149,7 @@ with database.writing(StoreFolder(Path(sys.argv[1]))) as connection:
 def test_a_prune_that_is_killed_is_finished_by_the_next(tmp_path: Path, statements: int) -> None:
     calls = list(many_calls(1500, users=500))
     folder = filled(tmp_path, calls)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", PRUNER, str(folder.root), str(CUT), str(statements)]
-    assert subprocess.run(command, check=False, env=environment).returncode == -signal.SIGKILL
+    killed(PRUNING, folder, statements, CUT)
     filled(tmp_path, [a_call(5000, started_ns=START_NS + 80 * 96 * QUARTER_NS)])
     with writing(folder) as connection:
         prune(connection, CUT, pause=lambda _: None)

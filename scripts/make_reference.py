@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from freshness import keep_fresh
 
 import llmcost
 from llmcost import semconv
@@ -284,16 +285,8 @@ The complete file, each setting with its default or an example; a test loads it:
 
 def main(argv: Sequence[str]) -> int:
     """Write the pages, or compare them."""
-    stale = []
-    for name, (intro, make) in PAGES.items():
-        path, text = REFERENCE / name, f"{NOTICE}\n\n{intro}\n\n{make()}".rstrip() + "\n"
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
-            if "--check" not in argv:
-                path.write_text(text, encoding="utf-8")
-    if stale:
-        print(f"{'stale, run make generated' if '--check' in argv else 'written'}: {', '.join(stale)}")
-    return 1 if stale and "--check" in argv else 0
+    pages = {REFERENCE / name: f"{NOTICE}\n\n{intro}\n\n{make()}" for name, (intro, make) in PAGES.items()}
+    return keep_fresh({path: text.rstrip() + "\n" for path, text in pages.items()}, argv)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from freshness import keep_fresh
+
 from llmcost.pricing import tables
 from llmcost.providers import loading
 
@@ -22,16 +24,7 @@ def together(folder: Path) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Write the files, or compare them."""
-    stale = []
-    for folder, path in ((loading.DATA, loading.TOGETHER), (tables.DATA, tables.TOGETHER)):
-        text = together(folder)
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            stale.append(str(path))
-            if "--check" not in argv:
-                path.write_text(text, encoding="utf-8")
-    if stale:
-        print(f"{'stale, run make generated' if '--check' in argv else 'written'}: {', '.join(stale)}")
-    return 1 if stale and "--check" in argv else 0
+    return keep_fresh({loading.TOGETHER: together(loading.DATA), tables.TOGETHER: together(tables.DATA)}, argv)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -77,32 +77,53 @@ def _pending(cls: Any) -> Callable[..., None]:
 
 def _init(cls: Any) -> Callable[..., None]:
     """The ``__init__`` of a class, compiled."""
-    scope: dict[str, Any] = {"_store": _store}
-    positional: list[str] = []
-    by_name: list[str] = []
-    lines: list[str] = []
-    for each in dataclasses.fields(cls):
-        default = each.default if each.default_factory is MISSING else each.default_factory
-        scope[f"_default_{each.name}"] = default
-        if each.init:
-            parameter = each.name if default is MISSING else f"{each.name}=_default_{each.name}"
-            (by_name if each.kw_only else positional).append(parameter)
-        value = each.name if each.init else f"_default_{each.name}"
-        if each.default_factory is not MISSING:
-            made = f"_default_{each.name}()"
-            value = f"{made} if {each.name} is _default_{each.name} else {each.name}" if each.init else made
-        if each.init or default is not MISSING:
-            frozen = cls.__dataclass_params__.frozen
-            lines.append(f"_store(self, {each.name!r}, {value})" if frozen else f"self.{each.name} = {value}")
+    parts = parts_of(cls)
+    frozen = cls.__dataclass_params__.frozen
+    lines = [
+        f"_store(self, {name!r}, {value})" if frozen else f"self.{name} = {value}"
+        for name, value in parts.values.items()
+    ]
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
-    parameters = ", ".join(["self", *positional, *(["*", *by_name] if by_name else [])])
     body = "\n    ".join(lines or ["pass"])
-    exec(f"def __init__({parameters}):\n    {body}\n", scope)  # noqa: S102 - as dataclasses does
+    scope: dict[str, Any] = {**parts.scope, "_store": _store}
+    exec(f"def __init__({', '.join(['self', *parts.parameters])}):\n    {body}\n", scope)  # noqa: S102 - as dataclasses does
     init: Callable[..., None] = scope["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     init.__annotations__ = {each.name: each.type for each in dataclasses.fields(cls) if each.init} | {"return": None}
     return init
+
+
+class Parts(NamedTuple):
+    """What the source of a function that makes a record is put together from.
+
+    Attributes:
+        parameters: the texts of its parameters, those by name behind a star.
+        values: by field, the text of what it is set to.
+        scope: what these texts speak of.
+    """
+
+    parameters: tuple[str, ...]
+    values: dict[str, str]
+    scope: dict[str, Any]
+
+
+def parts_of(cls: Any) -> Parts:
+    """The parts for a dataclass."""
+    scope: dict[str, Any] = {}
+    positional: list[str] = []
+    by_name: list[str] = []
+    values: dict[str, str] = {}
+    for each in dataclasses.fields(cls):
+        name, given = each.name, f"_default_{each.name}"
+        scope[given] = default = each.default if each.default_factory is MISSING else each.default_factory
+        made = f"{given}()" if each.default_factory is not MISSING else given
+        if each.init:
+            (by_name if each.kw_only else positional).append(name if default is MISSING else f"{name}={given}")
+            values[name] = name if made == given else f"{made} if {name} is {given} else {name}"
+        elif default is not MISSING:
+            values[name] = made
+    return Parts((*positional, *(["*", *by_name] if by_name else [])), values, scope)
 
 
 def _equal(key: Callable[[Any], Any]) -> Callable[[Any, object], Any]:

@@ -8,8 +8,9 @@ the same layout; it becomes one of its own, frozen class before anybody else see
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
 from typing import Any, Final, ParamSpec, TypeVar
+
+from llmcost.lean import parts_of
 
 Record = TypeVar("Record", bound=type[Any])
 Made = TypeVar("Made")
@@ -40,22 +41,17 @@ def maker(cls: Callable[Given, Made]) -> Callable[Given, Made]:
 
 def _compiled(cls: Any, source: str) -> Callable[..., Any]:
     """The function ``made`` of a source that has room for the parameters and for the lines which set the fields."""
+    parts = parts_of(cls)
     scope: dict[str, Any] = {
-        "MISSING": MISSING,
+        **parts.scope,
         "become": object.__setattr__,
         "frozen": cls,
         "new": object.__new__,
         "open": type(cls.__name__, (), {"__slots__": cls.__slots__}),
     }
-    parameters, stores = [], []
-    for each in fields(cls):
-        scope[f"default_{each.name}"] = _default(each)
-        parameters.append(each.name if _required(each) else f"{each.name}=default_{each.name}")
-        value = each.name
-        if each.default_factory is not MISSING:
-            value = f"default_{each.name}() if {each.name} is default_{each.name} else {each.name}"
-        stores.append(f"    self.{each.name} = {value}")
-    exec(source.format(", ".join(parameters), "\n".join([*stores, "    self.__class__ = frozen"])), scope)  # noqa: S102 - as dataclasses does
+    stores = [f"    self.{name} = {value}" for name, value in parts.values.items()]
+    stores.append("    self.__class__ = frozen")
+    exec(source.format(", ".join(parts.parameters), "\n".join(stores)), scope)  # noqa: S102 - as dataclasses does
     made: Callable[..., Any] = scope["made"]
     return made
 
@@ -63,11 +59,3 @@ def _compiled(cls: Any, source: str) -> Callable[..., Any]:
 make_tuple: Final = tuple.__new__
 """Makes a named tuple, given its class and all its values, in a third of the time that its own constructor takes; for
 places that every call passes."""
-
-
-def _required(each: Field[Any]) -> bool:
-    return each.default is MISSING and each.default_factory is MISSING
-
-
-def _default(each: Field[Any]) -> Any:
-    return each.default if each.default_factory is MISSING else each.default_factory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
@@ -22,6 +22,19 @@ _USAGE_ATTRIBUTES: Final = (
 _DETAILS: Final = attrgetter(*(field for field, _ in _USAGE_ATTRIBUTES))
 _NO_DETAILS: Final = _DETAILS(Usage())
 
+TOLD_OF_CALL: Final = attrgetter(
+    "operation", "response_model", "finish_reasons", "service_tier", "run_id", "usage_estimated", "counted_by"
+)
+TOLD_OF_COST: Final = attrgetter("status", "price_key", "price_source", "price_date", "note")
+"""All that :func:`told_attributes` goes by, of a call and of its cost, beside the attribution."""
+
+
+def add_given(out: dict[str, Any], rows: Iterable[tuple[str, Any]]) -> None:
+    """Add the attributes that have a value."""
+    for name, value in rows:
+        if value is not None:
+            out[name] = value
+
 
 def told_attributes(call: Call) -> dict[str, Any]:
     """What calls of one kind have in common: who answered, how it ended, which price holds, and how far it is known.
@@ -34,7 +47,7 @@ def told_attributes(call: Call) -> dict[str, Any]:
         out[semconv.USAGE_ESTIMATED] = True
     if call.finish_reasons:
         out[semconv.RESPONSE_FINISH_REASONS] = call.finish_reasons
-    for name, value in (
+    rows = (
         (semconv.RESPONSE_MODEL, call.response_model),
         (semconv.RESPONSE_SERVICE_TIER, call.service_tier),
         (semconv.RUN_ID, call.run_id),
@@ -43,9 +56,8 @@ def told_attributes(call: Call) -> dict[str, Any]:
         (semconv.COST_PRICE_SOURCE, cost.price_source),
         (semconv.COST_PRICE_DATE, cost.price_date),
         (semconv.COST_NOTE, cost.note),
-    ):
-        if value is not None:
-            out[name] = value
+    )
+    add_given(out, rows)
     return out
 
 
@@ -116,16 +128,15 @@ def attribution_attributes(attribution: Attribution) -> dict[str, Any]:
         out[semconv.CODE_FUNCTION] = site.function
         out[semconv.CODE_FILE] = site.file
         out[semconv.CODE_LINE] = site.line
-    for name, value in (
+    rows = (
         (semconv.SECTION_PATH, attribution.section_path),
         (semconv.USER_ID, attribution.user_id),
         (semconv.SESSION_ID, attribution.session_id),
         (semconv.CONVERSATION_ID, attribution.conversation_id),
         (semconv.AGENT_NAME, attribution.agent),
         (semconv.WORKFLOW_NAME, attribution.workflow),
-    ):
-        if value is not None:
-            out[name] = value
+    )
+    add_given(out, rows)
     if attribution.tags:
         out[semconv.TAGS] = attribution.tags
     if attribution.metadata:

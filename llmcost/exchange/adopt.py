@@ -44,7 +44,7 @@ def adoptable(span: trace.Span) -> bool:
 
 def may_create_span(context: Context) -> bool:
     """False where the program has switched instrumentation off in this context; calls are still counted."""
-    return not context or not any(map(context.get, _SUPPRESSED))
+    return not any(map(context.get, _SUPPRESSED))
 
 
 _WITHOUT_METRICS: Final[Mapping[str, tuple[str, ...]]] = {

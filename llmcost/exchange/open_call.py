@@ -79,7 +79,7 @@ class OpenCall:
 
     def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """The response is here, its body whole and decoded."""
-        endpoint, request, *_ = self.started
+        endpoint, request = self.started.endpoint, self.started.request
         shape = endpoint.shape
         facts = usual(shape, body, request) if status < _REFUSED and not request.stream else None
         if facts is not None:

@@ -114,7 +114,7 @@ def _outcome(ended: Ended, facts: ResponseFacts) -> Outcome:
 
 
 def _error_type(ended: Ended) -> str | None:
-    _, _, _, status, error, *_ = ended
+    status, error = ended.status, ended.error
     if error is not None:
         kind = type(error)
         return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

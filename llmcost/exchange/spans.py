@@ -64,8 +64,7 @@ class CallSpan:
     def context(self, started: Started, *, suppress_http: bool) -> Context:
         """The context in which the request is sent: marked as inside a call, this span is current, and the network leg
         may be silenced."""
-        _, _, _, _, attribution, context, *_ = started
-        values: dict[str, object] = {**context, LABEL: attribution.label}
+        values: dict[str, object] = {**started.context, LABEL: started.attribution.label}
         if suppress_http:
             values[_SUPPRESS_HTTP_INSTRUMENTATION_KEY] = True
         if self.own and self.recording:

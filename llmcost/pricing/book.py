@@ -71,10 +71,10 @@ class _Resolved:
     dated: tuple[tuple[float, Price], ...] = ()
     off_peak: Price | None = None
     hint: str = ""
-    timeless: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "timeless", not self.dated and self.off_peak is None)
+    @property
+    def timeless(self) -> bool:
+        return not self.dated and self.off_peak is None
 
     def at(self, moment: float) -> Price | None:
         for starts, price in self.dated:

@@ -123,7 +123,7 @@ def _add(counts: Counts, *parts: tuple[str, int]) -> int:
 
 def cost(price: Price, usage: Usage) -> Cost:
     """What this usage costs at this price."""
-    band = price.card.band(usage.input_tokens or 0) if price.card.longer else price.card.first
+    band = price.card.band(usage.input_tokens or 0)
     if band.usual is not None and is_usual(usage):
         prompt, completion, prompt_details, completion_details = _usual(band.usual, usage)
         missing: Sequence[str] = _NONE

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from llmcost_analyzer import http, shapes
 from llmcost_analyzer import passing as known
@@ -60,6 +61,32 @@ def _unwrapped(expr: Expr | None) -> Expr | None:
 def _is_telling(name: str) -> bool:
     """Whether the name of a method says which one it is."""
     return name not in known.COMMON_NAMES and len(name) >= _TELLING
+
+
+def _holder(base: Expr | None) -> str:
+    """The name of an object, or of what it is an item of."""
+    while base is not None and base[0] == "item":
+        base = base[1]
+    return callee_name(base)
+
+
+class _Families(NamedTuple):
+    """The methods of the project with one name.
+
+    Attributes:
+        methods: all of them.
+        by_root: by the furthest base class that defines the name.
+        called: these classes by the telling words of their names.
+        overridden: those of these classes whose method others override.
+    """
+
+    methods: AbstractSet[Ref]
+    by_root: Mapping[Ref, AbstractSet[Ref]]
+    called: Mapping[str, AbstractSet[Ref]]
+    overridden: AbstractSet[Ref]
+
+
+_NO_FAMILIES: Final = _Families(frozenset(), {}, {}, frozenset())
 
 
 class Guesser:
@@ -139,7 +166,7 @@ class Guesser:
         if func is None or func[0] != "attr":
             return set()
         name = str(func[2])
-        found = self._family(name)[0] if _is_telling(name) else self._only_methods(func)
+        found = self._families(name).methods if _is_telling(name) else self._only_methods(func)
         return {ref for ref in found if not self._is_test(ref[0])}
 
     def _only_methods(self, func: Expr) -> set[Ref]:
@@ -150,38 +177,38 @@ class Guesser:
         a name, it is that of the one that is called like the object, else that of the only one that was made to be
         overridden.
         """
-        name = str(func[2])
-        found, roots = self._family(name)
-        telling = _is_telling(name)
-        if telling and (len(found) <= _UNIQUE_ENOUGH or len(roots) == 1):
-            return set(found)
-        families = {root: {ref for ref in found if self._root(ref, name) == root} for root in roots}
-        alike = [root for root in roots if self._called_like(func[1], root)]
-        overridden = [root for root in roots if telling and len(families[root]) > 1]
-        return next((families[some[0]] for some in (alike, overridden) if len(some) == 1), set())
+        families = self._families(str(func[2]))
+        telling = _is_telling(str(func[2]))
+        if telling and (len(families.methods) <= _UNIQUE_ENOUGH or len(families.by_root) == 1):
+            return set(families.methods)
+        alike = {root for word in _telling_words(_holder(func[1])) for root in families.called.get(word, ())}
+        for roots in (alike, families.overridden if telling else ()):
+            if len(roots) == 1:
+                return set(families.by_root[next(iter(roots))])
+        return set()
 
-    def _family(self, name: str) -> tuple[frozenset[Ref], frozenset[Ref]]:
-        """The methods with a name, and the furthest base classes that define it."""
+    def _families(self, name: str) -> _Families:
+        """The methods with a name."""
 
-        def work() -> tuple[frozenset[Ref], frozenset[Ref]]:
-            found = [] if name.startswith("__") else self._index.defs.get(name, ())
-            methods = [ref for ref in found if self._in_class(ref)]
-            return frozenset(methods), frozenset(self._root(ref, name) for ref in methods)
+        def work() -> _Families:
+            by_root: dict[Ref, set[Ref]] = {}
+            for ref in () if name.startswith("__") else self._index.defs.get(name, ()):
+                if self._in_class(ref):
+                    by_root.setdefault(self._root(ref, name), set()).add(ref)
+            called: dict[str, set[Ref]] = {}
+            for root in by_root:
+                for word in _telling_words(self._index.scope(root).name):
+                    called.setdefault(word, set()).add(root)
+            methods = frozenset().union(*by_root.values())
+            return _Families(methods, by_root, called, {root for root, refs in by_root.items() if len(refs) > 1})
 
-        found: tuple[frozenset[Ref], frozenset[Ref]] = self._evaluator.answers.solver.ask(("family", name), work)
+        found: _Families = self._evaluator.answers.solver.ask(("family", name), work, _NO_FAMILIES)
         return found
 
     def _root(self, ref: Ref, name: str) -> Ref:
         """The furthest base class that defines a method."""
         owner = self._index.parent(ref) or ref
         return [at for at in self._evaluator.classes.lineage(owner) if name in self._index.scope(at).binds][-1]
-
-    def _called_like(self, base: Expr | None, owner: Ref) -> bool:
-        """Whether the name of an object and the name of a class share a word that says something."""
-        while base is not None and base[0] == "item":
-            base = base[1]
-        holder = callee_name(base)
-        return bool(_telling_words(holder) & _telling_words(self._index.scope(owner).name))
 
     def _in_class(self, ref: Ref) -> bool:
         parent = self._index.parent(ref)

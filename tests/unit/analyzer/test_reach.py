@@ -1,7 +1,11 @@
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 from analyzer_projects import found
+
+from llmcost_analyzer.guesses import Guesser
+from llmcost_analyzer.values import Ref
 
 LLM = """
 from openai import OpenAI
@@ -339,3 +343,45 @@ def test_what_the_class_of_an_sdk_lacks_is_that_of_the_projects_own_classes(tmp_
     """
     entries = found(tmp_path, {"app.py": program(code)})
     assert [callee.function for callee in entries["reply"].callees] == ["Structured.remember"]
+
+
+MANY_FAMILIES = "".join(
+    f"""
+class Rows{number}:
+    def fetch_rows(self):
+        return ask("{number}")
+class Later{number}(Rows{number}):
+    def fetch_rows(self):
+        return []
+def use_{number}(rows_{number}):
+    return rows_{number}.fetch_rows()
+def pass_on_{number}(thing):
+    return thing.fetch_rows()
+"""
+    for number in range(20)
+)
+
+
+def test_the_families_of_a_name_are_found_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Ref] = []
+    root = Guesser._root
+
+    def noted(self: Guesser, ref: Ref, name: str) -> Ref:
+        asked.append(ref)
+        return root(self, ref, name)
+
+    monkeypatch.setattr(Guesser, "_root", noted)
+    entries = found(tmp_path, {"app.py": program(MANY_FAMILIES)})
+    assert "Rows7.fetch_rows" in entries
+    methods, rounds = 40, 2
+    assert 0 < len(asked) <= methods * rounds
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_a_shallow_stack_finds_what_a_deep_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int
+) -> None:
+    files = {"app.py": program(MANY_FAMILIES)}
+    deep = found(tmp_path / "deep", files)
+    monkeypatch.setattr("llmcost_analyzer.solve.DEPTH", depth)
+    assert found(tmp_path / "shallow", files) == deep
